@@ -1,0 +1,35 @@
+"""How gunicorn serves the project, in development and production alike."""
+
+import os
+from pathlib import Path
+from typing import Any
+
+from insitechat.redaction import RedactingFormatter
+
+wsgi_app = "insitechat.wsgi"
+bind = os.environ.get("BIND", f"127.0.0.1:{os.environ.get('PORT', '8000')}")
+# WEB_CONCURRENCY sets the number of worker processes; gunicorn reads it itself.
+workers = int(os.environ.get("WEB_CONCURRENCY", "2"))
+worker_class = "gthread"
+# A thread waits for its chatbot's provider; the others go on serving.
+threads = int(os.environ.get("WEB_THREADS", "16"))
+preload_app = True
+keepalive = 30
+# Longer than a provider may take, so that a stop lets running chats end.
+graceful_timeout = 40
+# Room for what people paste into an Authorization header by mistake; it answers 401, as it should.
+limit_request_field_size = 64 * 1024
+control_socket_disable = True
+MEMORY = Path("/dev/shm")  # noqa: S108 (gunicorn makes its files in it safely)
+if MEMORY.is_dir():
+    worker_tmp_dir = str(MEMORY)  # heartbeat files
+
+accesslog = "-" if os.environ.get("ACCESS_LOG") else None
+
+
+def on_starting(server: Any) -> None:
+    """Keep API keys out of the server's own log too: it quotes headers that it cannot read."""
+    formatter = RedactingFormatter("%(asctime)s %(levelname)s %(name)s %(message)s")
+    for logger in (server.log.error_log, server.log.access_log):
+        for handler in logger.handlers:
+            handler.setFormatter(formatter)

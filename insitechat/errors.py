@@ -1,0 +1,113 @@
+"""The one table of what each exception means to an HTTP client of the API."""
+
+import logging
+from collections.abc import Callable
+from http import HTTPStatus
+from typing import Any, NamedTuple
+
+from django.core.exceptions import BadRequest, RequestDataTooBig, SuspiciousOperation
+from django.db import InterfaceError, OperationalError
+from django.http import Http404, HttpResponse, JsonResponse, UnreadablePostError
+from ninja.errors import HttpError, ValidationError
+
+from apikeys.services import ApiKeyNotFound, KeyCapReached
+from chatbots.providers.base import ProviderError
+from chatbots.quota import MessageQuotaReached
+from chatbots.services import ChatbotPaused
+from insitechat.parser import UnreadableBody
+from ratelimit.limits import LimitExceeded
+from ratelimit.middleware import add_fields
+
+logger = logging.getLogger("django.request")
+
+
+class Meaning(NamedTuple):
+    """A status, the detail (a text, or made from the exception), and how loudly to log it."""
+
+    status: HTTPStatus
+    detail: str | Callable[[Any], str]
+    log_level: int = logging.NOTSET
+
+
+def name_field(error: ValidationError) -> str:
+    """Say which field does not fit and why; the first one, where there are several."""
+    first = error.errors[0]
+    # The location is (source, name of the parameter, field, …); the body as a whole has no field.
+    field = ".".join(str(part) for part in first["loc"][2:]) or first["loc"][0]
+    return f"{field}: {first['msg']}"
+
+
+def unreadable(error: HttpError) -> str:
+    """Say what Ninja's own refusals say, but the reason where a body could not be read."""
+    cause = error.__cause__
+    return str(cause) if isinstance(cause, UnreadableBody) else str(error)
+
+
+UNAVAILABLE = Meaning(
+    HTTPStatus.SERVICE_UNAVAILABLE, "Service temporarily unavailable.", logging.ERROR
+)
+MEANINGS: dict[type[Exception], Meaning] = {
+    ApiKeyNotFound: Meaning(HTTPStatus.NOT_FOUND, "API key not found."),
+    KeyCapReached: Meaning(
+        HTTPStatus.BAD_REQUEST, lambda error: f"Maximum {error.cap} active API keys allowed."
+    ),
+    LimitExceeded: Meaning(
+        HTTPStatus.TOO_MANY_REQUESTS,
+        lambda error: (
+            f"API rate limit exceeded. Max {error.decision.limit.requests} requests per minute."
+        ),
+    ),
+    ChatbotPaused: Meaning(HTTPStatus.BAD_REQUEST, "Chatbot is paused."),
+    MessageQuotaReached: Meaning(HTTPStatus.TOO_MANY_REQUESTS, "Monthly message limit reached."),
+    ProviderError: Meaning(
+        HTTPStatus.BAD_GATEWAY, "The chatbot's provider did not answer.", logging.WARNING
+    ),
+    ValidationError: Meaning(HTTPStatus.BAD_REQUEST, name_field),
+    Http404: Meaning(HTTPStatus.NOT_FOUND, "Not Found"),
+    RequestDataTooBig: Meaning(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "The request is too large."),
+    UnreadablePostError: Meaning(HTTPStatus.BAD_REQUEST, "body: could not be read to its end"),
+    SuspiciousOperation: Meaning(HTTPStatus.BAD_REQUEST, "Bad Request"),
+    BadRequest: Meaning(HTTPStatus.BAD_REQUEST, "Bad Request"),
+    OperationalError: UNAVAILABLE,
+    InterfaceError: UNAVAILABLE,
+    Exception: Meaning(HTTPStatus.INTERNAL_SERVER_ERROR, "Internal Server Error", logging.ERROR),
+}
+
+
+def answer(error: Exception) -> JsonResponse:
+    """Turn an exception into the answer that it means."""
+    if isinstance(error, HttpError):
+        return error_response(error.status_code, unreadable(error))
+    meaning = next(MEANINGS[kind] for kind in type(error).__mro__ if kind in MEANINGS)
+    if meaning.log_level:
+        unexpected = meaning.status == HTTPStatus.INTERNAL_SERVER_ERROR
+        logger.log(
+            meaning.log_level,
+            "%s: %s",
+            meaning.status.phrase,
+            error,
+            exc_info=error if unexpected else None,
+        )
+    detail = meaning.detail if isinstance(meaning.detail, str) else meaning.detail(error)
+    response = error_response(meaning.status, detail)
+    if isinstance(error, LimitExceeded):
+        add_fields(response, error.decision)
+    return response
+
+
+def error_response(status: int, detail: str) -> JsonResponse:
+    response = JsonResponse({"detail": detail}, status=status)
+    response["Content-Length"] = str(len(response.content))
+    return response
+
+
+def as_json(response: HttpResponse) -> HttpResponse:
+    """Return an error page that Django or Ninja made by themselves as JSON; others unchanged."""
+    is_json = response.headers.get("Content-Type", "").startswith("application/json")
+    if response.status_code < HTTPStatus.BAD_REQUEST or is_json:
+        return response
+    replaced = error_response(response.status_code, HTTPStatus(response.status_code).phrase)
+    if "Allow" in response.headers:
+        replaced.headers["Allow"] = response.headers["Allow"]
+    response.close()
+    return replaced

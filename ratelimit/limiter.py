@@ -1,0 +1,72 @@
+"""The limiter that requests use: Redis while it answers, this process meanwhile."""
+
+import functools
+import logging
+from threading import Event, Lock, Thread
+
+from ratelimit.limits import Decision, Limit
+from ratelimit.local_window import LocalWindow
+from ratelimit.redis_window import RedisWindow, Unavailable
+
+logger = logging.getLogger(__name__)
+
+PROBE_EVERY_SECONDS = 0.25
+
+
+class Limiter:
+    """Exact across all processes while Redis answers.
+
+    While it does not, each process holds the limit by itself: a subject may then reach its limit
+    once in every process, and what Redis had counted before is not known. One line in the log says
+    that it began, one that it ended.
+    """
+
+    def __init__(self, shared: RedisWindow, local: LocalWindow | None = None) -> None:
+        self._shared = shared
+        self._local = local or LocalWindow()
+        self._alone = False
+        self._turn = Lock()
+        self._closed = Event()
+
+    def hit(self, subject: str, limit: Limit) -> Decision:
+        """Count one call if its limit allows it; never fails, waits under 100 ms."""
+        if not self._alone:
+            try:
+                return self._shared.hit(subject, limit)
+            except Unavailable as error:
+                self._go_alone(error)
+        return self._local.hit(subject, limit)
+
+    def redis_answers(self) -> bool:
+        try:
+            self._shared.ping()
+        except Unavailable:
+            return False
+        return True
+
+    def close(self) -> None:
+        self._closed.set()
+        self._shared.close()
+
+    def _go_alone(self, error: Unavailable) -> None:
+        with self._turn:
+            if self._alone:
+                return
+            self._alone = True
+        logger.warning("Redis does not decide; this process holds the limits alone: %s", error)
+        Thread(target=self._return_when_answered, name="ratelimit-probe", daemon=True).start()
+
+    def _return_when_answered(self) -> None:
+        while not self._closed.wait(PROBE_EVERY_SECONDS):
+            if not self.redis_answers():
+                continue
+            self._local.clear()
+            self._alone = False
+            logger.info("Redis decides again; the limits are shared by all processes")
+            return
+
+
+@functools.cache
+def limiter_for(url: str) -> Limiter:
+    """Return this process's limiter for the Redis at the URL."""
+    return Limiter(RedisWindow(url))

@@ -1,0 +1,138 @@
+"""The sliding window in Redis: one script, one round trip, a bounded wait."""
+
+import hashlib
+import time
+from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import TimeoutError as FutureTimeoutError
+from pathlib import Path
+from threading import Lock, current_thread
+from typing import Any
+
+import redis
+from redis.backoff import NoBackoff
+from redis.cluster import RedisCluster
+from redis.connection import Connection, ConnectionPool, parse_url
+from redis.exceptions import NoScriptError
+from redis.retry import Retry
+
+from ratelimit.limits import MICROSECONDS, Decision, Limit
+
+SCRIPT = (Path(__file__).parent / "sliding_window.lua").read_text()
+SCRIPT_SHA = hashlib.sha1(SCRIPT.encode(), usedforsecurity=False).hexdigest()
+KEY = "ratelimit:{%s}"
+# How long a request waits for Redis in all, the 100 ms of the contract less what surrounds it.
+PATIENCE_SECONDS = 0.085
+CONNECT_TIMEOUT_SECONDS = 1.0
+HELPERS = 8
+HELPER_NAME = "redis-window"
+CLUSTER_SCHEMES = {"redis+cluster": "redis", "rediss+cluster": "rediss"}
+
+
+class Unavailable(Exception):
+    """Redis did not decide: it is gone, too slow, or refuses."""
+
+
+class NotConnected(redis.ConnectionError):
+    """A connection would have to be opened first."""
+
+
+class RedisWindow:
+    """Sliding windows in Redis or Valkey, shared by every process; exact by the engine's clock.
+
+    A call waits at most PATIENCE_SECONDS, whatever happens. Opening a connection can take any time
+    (name look-up, TLS, a host that is gone), so that is left to helper threads: a request uses a
+    connection that is ready, or waits its patience for a helper.
+    """
+
+    def __init__(self, url: str) -> None:
+        self._helpers = ThreadPoolExecutor(HELPERS, thread_name_prefix=HELPER_NAME)
+        self._url = url
+        # A cluster client opens connections wherever it follows a redirect: helpers only.
+        self._is_cluster = url.partition("://")[0] in CLUSTER_SCHEMES
+        self._client: redis.Redis | RedisCluster | None = None
+        self._client_lock = Lock()
+
+    def hit(self, subject: str, limit: Limit, *, now_microseconds: int | None = None) -> Decision:
+        """Count one call. Raises Unavailable. The clock is Redis's own unless a test gives one."""
+        arguments: list[str | int] = [
+            KEY % subject,
+            limit.requests,
+            limit.window_seconds * MICROSECONDS,
+        ]
+        if now_microseconds is not None:
+            arguments.append(now_microseconds)
+        allowed, remaining, reset = self._within_patience(lambda: self._evaluate(arguments))
+        return Decision(limit, bool(allowed), remaining, reset)
+
+    def ping(self) -> None:
+        """Ask whether Redis answers. Raises Unavailable."""
+        self._within_patience(lambda: self._connected_client().ping())
+
+    def close(self) -> None:
+        self._helpers.shutdown(wait=False, cancel_futures=True)
+        if self._client is not None:
+            self._client.close()
+
+    def _connected_client(self) -> redis.Redis | RedisCluster:
+        if self._client is None:
+            with self._client_lock:
+                if self._client is None:
+                    self._client = make_client(self._url)
+        return self._client
+
+    def _evaluate(self, arguments: list[str | int]) -> Any:
+        client = self._connected_client()
+        try:
+            return client.evalsha(SCRIPT_SHA, 1, *arguments)
+        except NoScriptError:
+            if not in_helper():
+                raise  # a second round trip: a helper's, so that the request's wait stays bounded
+            return client.eval(SCRIPT, 1, *arguments)
+
+    def _within_patience(self, ask: Callable[[], Any]) -> Any:
+        deadline = time.monotonic() + PATIENCE_SECONDS
+        try:
+            if not self._is_cluster:
+                try:
+                    return ask()
+                except (NotConnected, NoScriptError):
+                    pass
+            answer: Future[Any] = self._helpers.submit(ask)
+            return answer.result(max(deadline - time.monotonic(), 0))
+        except FutureTimeoutError as error:
+            answer.cancel()
+            raise Unavailable("no answer in time") from error
+        except (redis.RedisError, OSError) as error:
+            raise Unavailable(str(error)) from error
+
+
+def make_client(url: str) -> redis.Redis | RedisCluster:
+    """Return a client that never retries; `redis+cluster://` (or `rediss`) names a cluster."""
+    patience: dict[str, Any] = {
+        "socket_timeout": PATIENCE_SECONDS,
+        "socket_connect_timeout": CONNECT_TIMEOUT_SECONDS,
+        "retry": Retry(NoBackoff(), 0),
+        "protocol": 2,
+        "driver_info": None,
+    }
+    scheme, _, address = url.partition("://")
+    if scheme in CLUSTER_SCHEMES:
+        return RedisCluster.from_url(f"{CLUSTER_SCHEMES[scheme]}://{address}", **patience)
+    options = {**parse_url(url), **patience}  # type: ignore[no-untyped-call]
+    base: type[Connection] = options.pop("connection_class", Connection)
+    connection_class = type(f"HelperOpened{base.__name__}", (HelperOpened, base), {})
+    return redis.Redis(connection_pool=ConnectionPool(connection_class, **options))
+
+
+class HelperOpened:
+    """Mix-in for a connection that only helper threads open."""
+
+    def connect(self) -> None:
+        if not (self.is_connected or in_helper()):  # type: ignore[attr-defined]
+            raise NotConnected("not connected")
+        super().connect()  # type: ignore[misc]
+
+
+def in_helper() -> bool:
+    return current_thread().name.startswith(HELPER_NAME)
