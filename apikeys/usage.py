@@ -67,6 +67,10 @@ class LastUsedRecorder:
                 if not connection.in_atomic_block:
                     connection.close()
 
+    def discard(self) -> None:
+        """Forget what has not been written."""
+        self._used = {}
+
     def _start(self) -> None:
         with self._starting:
             if self._thread is None:

@@ -29,6 +29,7 @@ def list_api_keys(request: OwnerRequest) -> HttpResponse:
         "cap": cap,
         "active": (active := sum(api_key.is_active for api_key in api_keys)),
         "is_at_cap": active >= cap,
+        "section": "api-keys",
     }
     return render(request, "apikeys/list.html", context)
 

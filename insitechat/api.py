@@ -46,7 +46,8 @@ class Api(NinjaAPI):
 
 api = Api(
     title="InsiteChat API",
-    version="1",
+    version="1.0.0",
+    urls_namespace="api",
     auth=ApiKeyAuth(),
     parser=StrictJsonParser(),
     renderer=Renderer(),

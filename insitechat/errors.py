@@ -18,7 +18,7 @@ from insitechat.parser import UnreadableBody
 from ratelimit.limits import LimitExceeded
 from ratelimit.middleware import add_fields
 
-logger = logging.getLogger("django.request")
+logger = logging.getLogger(__name__)
 
 
 class Meaning(NamedTuple):
@@ -102,12 +102,11 @@ def error_response(status: int, detail: str) -> JsonResponse:
 
 
 def as_json(response: HttpResponse) -> HttpResponse:
-    """Return an error page that Django or Ninja made by themselves as JSON; others unchanged."""
-    is_json = response.headers.get("Content-Type", "").startswith("application/json")
-    if response.status_code < HTTPStatus.BAD_REQUEST or is_json:
-        return response
-    replaced = error_response(response.status_code, HTTPStatus(response.status_code).phrase)
-    if "Allow" in response.headers:
-        replaced.headers["Allow"] = response.headers["Allow"]
-    response.close()
-    return replaced
+    """Make JSON of an error page that Django or Ninja wrote; leave other answers as they are."""
+    is_json = response.headers.get("Content-Type") == "application/json"
+    if response.status_code >= HTTPStatus.BAD_REQUEST and not is_json:
+        replacement = error_response(response.status_code, HTTPStatus(response.status_code).phrase)
+        response.content = replacement.content
+        for name, value in replacement.items():
+            response[name] = value
+    return response

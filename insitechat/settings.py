@@ -203,6 +203,8 @@ LOGGING = {
     "root": {"handlers": ["console"], "level": env.str("LOG_LEVEL", default="INFO")},
     "loggers": {
         "django": {"handlers": [], "level": "INFO", "propagate": True},
+        # Refused requests are everyday and could be sent by the million; failures are logged.
+        "django.request": {"level": "ERROR"},
         # The client library logs each request it makes, addresses and all.
         "httpx2": {"level": "WARNING"},
         "openai": {"level": "WARNING"},

@@ -2,6 +2,7 @@
 
 from django.contrib import admin
 from django.urls import include, path
+from django.views.defaults import page_not_found
 from django.views.generic import RedirectView
 
 from insitechat import health
@@ -11,6 +12,7 @@ urlpatterns = [
     path("", RedirectView.as_view(pattern_name="api-keys")),
     path("healthz", health.healthz),
     path("readyz", health.readyz),
+    path("api/v1", page_not_found, {"exception": None}),  # not a redirect to api/v1/
     path("api/v1/", api.urls),
     path("admin/", admin.site.urls),
     path("", include("accounts.urls")),

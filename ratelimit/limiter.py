@@ -24,6 +24,7 @@ class Limiter:
     def __init__(self, shared: RedisWindow, local: LocalWindow | None = None) -> None:
         self._shared = shared
         self._local = local or LocalWindow()
+        self._connections = 1
         self._alone = False
         self._turn = Lock()
         self._closed = Event()
@@ -36,6 +37,11 @@ class Limiter:
             except Unavailable as error:
                 self._go_alone(error)
         return self._local.hit(subject, limit)
+
+    def prepare(self, connections: int) -> None:
+        """Open the connections that as many threads need, before they serve their first request."""
+        self._connections = connections
+        self._open_connections()
 
     def redis_answers(self) -> bool:
         try:
@@ -56,9 +62,16 @@ class Limiter:
         logger.warning("Redis does not decide; this process holds the limits alone: %s", error)
         Thread(target=self._return_when_answered, name="ratelimit-probe", daemon=True).start()
 
+    def _open_connections(self) -> bool:
+        try:
+            self._shared.open_connections(self._connections)
+        except Unavailable:
+            return False
+        return True
+
     def _return_when_answered(self) -> None:
         while not self._closed.wait(PROBE_EVERY_SECONDS):
-            if not self.redis_answers():
+            if not self._open_connections():
                 continue
             self._local.clear()
             self._alone = False

@@ -3,7 +3,7 @@
 import hashlib
 import time
 from collections.abc import Callable
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor
 from concurrent.futures import TimeoutError as FutureTimeoutError
 from pathlib import Path
 from threading import Lock, current_thread
@@ -67,14 +67,21 @@ class RedisWindow:
 
     def ping(self) -> None:
         """Ask whether Redis answers. Raises Unavailable."""
-        self._within_patience(lambda: self._connected_client().ping())
+        self._within_patience(lambda: self.connected_client().ping())
+
+    def open_connections(self, count: int) -> None:
+        """Open this many connections and load the script, so that no request has to wait for it.
+
+        Raises Unavailable; waits up to CONNECT_TIMEOUT_SECONDS, so it is not for requests.
+        """
+        self._in_helper(lambda: self._open(count), CONNECT_TIMEOUT_SECONDS)
 
     def close(self) -> None:
         self._helpers.shutdown(wait=False, cancel_futures=True)
         if self._client is not None:
             self._client.close()
 
-    def _connected_client(self) -> redis.Redis | RedisCluster:
+    def connected_client(self) -> redis.Redis | RedisCluster:
         if self._client is None:
             with self._client_lock:
                 if self._client is None:
@@ -82,7 +89,7 @@ class RedisWindow:
         return self._client
 
     def _evaluate(self, arguments: list[str | int]) -> Any:
-        client = self._connected_client()
+        client = self.connected_client()
         try:
             return client.evalsha(SCRIPT_SHA, 1, *arguments)
         except NoScriptError:
@@ -90,16 +97,29 @@ class RedisWindow:
                 raise  # a second round trip: a helper's, so that the request's wait stays bounded
             return client.eval(SCRIPT, 1, *arguments)
 
+    def _open(self, count: int) -> None:
+        client = self.connected_client()
+        client.script_load(SCRIPT)
+        if isinstance(client, redis.Redis):
+            pool = client.connection_pool
+            for connection in [pool.get_connection() for _ in range(count)]:
+                pool.release(connection)
+
     def _within_patience(self, ask: Callable[[], Any]) -> Any:
         deadline = time.monotonic() + PATIENCE_SECONDS
+        if not self._is_cluster:
+            try:
+                return ask()
+            except (NotConnected, NoScriptError):
+                pass
+            except (redis.RedisError, OSError) as error:
+                raise Unavailable(str(error)) from error
+        return self._in_helper(ask, max(deadline - time.monotonic(), 0))
+
+    def _in_helper(self, ask: Callable[[], Any], timeout_seconds: float) -> Any:
+        answer = self._helpers.submit(ask)
         try:
-            if not self._is_cluster:
-                try:
-                    return ask()
-                except (NotConnected, NoScriptError):
-                    pass
-            answer: Future[Any] = self._helpers.submit(ask)
-            return answer.result(max(deadline - time.monotonic(), 0))
+            return answer.result(timeout_seconds)
         except FutureTimeoutError as error:
             answer.cancel()
             raise Unavailable("no answer in time") from error

@@ -1,0 +1,211 @@
+"""People, keys and clients that tests meet; and the real server for those that need it."""
+
+import os
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+import httpx2
+import pytest
+from django.db import connection
+from django.http import HttpResponse
+from django.test import Client
+
+from accounts.models import User
+from apikeys.services import CreatedKey, create_api_key
+from apikeys.usage import recorder
+from chatbots.models import Chatbot
+from chatbots.services import add_text_source, create_chatbot
+from insitechat.paths import PROJECT
+
+SHOP = """\
+# Returns
+
+You can return any item within 30 days of delivery. Returned items must be unused.
+Refunds are paid to the original payment method within five business days.
+
+# Shipping
+
+We ship to Norway, Sweden and Denmark. Orders over 50 euros ship free of charge.
+Parcels arrive within three working days.
+"""
+
+
+class ApiClient:
+    """An HTTP client of the API that sends one key."""
+
+    def __init__(self, key: str | None) -> None:
+        self._client = Client(raise_request_exception=False)
+        self._headers = {"Authorization": f"Bearer {key}"} if key is not None else {}
+
+    def get(self, path: str) -> Any:
+        return self._client.get(f"/api/v1{path}", headers=self._headers)
+
+    def post(self, path: str, body: Any) -> Any:
+        return self._client.post(
+            f"/api/v1{path}", body, content_type="application/json", headers=self._headers
+        )
+
+    def request(self, method: str, path: str, **options: Any) -> Any:
+        headers = self._headers | options.pop("headers", {})
+        return self._client.generic(method, f"/api/v1{path}", headers=headers, **options)
+
+
+@pytest.fixture(autouse=True)
+def _record_in_the_foreground() -> Iterator[None]:
+    """Keep the recorder's thread away from databases that come and go; tests write themselves."""
+    recorder.in_background = False
+    yield
+    recorder.discard()
+
+
+@pytest.fixture
+def make_user(db: None) -> Callable[..., User]:
+    return User.objects.create_user
+
+
+@pytest.fixture
+def alice(make_user: Callable[..., User]) -> User:
+    return make_user("alice@example.org")
+
+
+@pytest.fixture
+def stranger(make_user: Callable[..., User]) -> User:
+    return make_user("stranger@example.org")
+
+
+@pytest.fixture
+def alices_key(alice: User) -> CreatedKey:
+    return create_api_key(alice, "Production")
+
+
+@pytest.fixture
+def api(alices_key: CreatedKey) -> ApiClient:
+    """Return a client with a good key of alice's."""
+    return ApiClient(alices_key.token.plaintext)
+
+
+@pytest.fixture
+def strangers_api(stranger: User) -> ApiClient:
+    return ApiClient(create_api_key(stranger, "Other").token.plaintext)
+
+
+@pytest.fixture
+def chatbot(alice: User) -> Chatbot:
+    """Return a chatbot of alice's that has learned a shop's rules."""
+    chatbot = create_chatbot(alice, "Shop")
+    add_text_source(chatbot, "Rules", SHOP)
+    return chatbot
+
+
+@pytest.fixture
+def browser(alice: User) -> Client:
+    """Return a signed-in browser of alice's that CSRF protection applies to."""
+    client = Client(enforce_csrf_checks=True)
+    client.force_login(alice)
+    return client
+
+
+@pytest.fixture
+def strangers_browser(stranger: User) -> Client:
+    client = Client()
+    client.force_login(stranger)
+    return client
+
+
+def detail(response: HttpResponse) -> str:
+    """Return an error's detail, having made sure that there is nothing else in it."""
+    assert response.headers["Content-Type"] == "application/json"
+    body = response.json()  # type: ignore[attr-defined]
+    assert list(body) == ["detail"]
+    assert isinstance(body["detail"], str)
+    return body["detail"]
+
+
+@dataclass(frozen=True)
+class Service:
+    """The project as gunicorn serves it."""
+
+    url: str
+    process: subprocess.Popen[bytes]
+    log: Path
+
+    def client(self, key: str | None = None, **options: Any) -> httpx2.Client:
+        headers = {"Authorization": f"Bearer {key}"} if key else {}
+        return httpx2.Client(
+            base_url=f"{self.url}/api/v1", headers=headers, trust_env=False, **options
+        )
+
+
+def start_service(folder: Path, **environment: str) -> Service:
+    """Serve the test database with gunicorn on a free port."""
+    listener = socket.create_server(("127.0.0.1", 0))
+    port = listener.getsockname()[1]
+    log = folder / "gunicorn.log"
+    settings = connection.settings_dict
+    with log.open("wb") as output:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "gunicorn"],
+            cwd=PROJECT,
+            env=os.environ
+            | {
+                "BIND": f"fd://{listener.fileno()}",
+                "DATABASE_URL": f"postgresql://{settings['USER']}@/{settings['NAME']}"
+                f"?host={quote(settings['OPTIONS']['host'], safe='/')}",
+                "PUBLIC_URL": f"http://127.0.0.1:{port}",
+                "WEB_CONCURRENCY": "3",
+            }
+            | environment,
+            pass_fds=[listener.fileno()],
+            stdout=output,
+            stderr=output,
+        )
+    listener.close()
+    service = Service(f"http://127.0.0.1:{port}", process, log)
+    wait_for(lambda: answers(f"{service.url}/readyz"), what=log.read_text)
+    return service
+
+
+def stop_service(service: Service) -> None:
+    service.process.terminate()
+    assert service.process.wait(30) == 0, service.log.read_text()
+
+
+def answers(url: str) -> bool:
+    try:
+        return httpx2.get(url, timeout=5, trust_env=False).status_code == 200
+    except httpx2.HTTPError:
+        return False
+
+
+def wait_for(
+    condition: Callable[[], bool],
+    *,
+    within_seconds: float = 30,
+    what: Callable[[], str] = lambda: "",
+) -> float:
+    """Wait until the condition holds; return the seconds that it took."""
+    start = time.monotonic()
+    while not condition():
+        assert time.monotonic() - start < within_seconds, f"waited in vain: {what()}"
+        time.sleep(0.02)
+    return time.monotonic() - start
+
+
+@pytest.fixture(scope="session")
+def server(django_db_setup: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
+    service = start_service(tmp_path_factory.mktemp("server"))
+    yield service
+    stop_service(service)
+
+
+@pytest.fixture
+def service(server: Service, transactional_db: None) -> Service:
+    """Return the real server with several processes, on the data of this test."""
+    return server

@@ -1,0 +1,19 @@
+"""A pytest plugin that runs the tests on engines of their own, loaded before Django's settings."""
+
+import os
+from contextlib import ExitStack
+
+from insitechat.local.engines import throwaway_engines
+
+NOT_FROM_OUTSIDE = {"DEBUG", "OPENAI_API_KEY", "GEMINI_API_KEY", "OLLAMA_BASE_URL", "STATIC_ROOT"}
+stack = ExitStack()
+
+# Workers of pytest-xdist inherit the environment of the process that started the engines.
+if "PYTEST_XDIST_WORKER" not in os.environ:
+    for name in NOT_FROM_OUTSIDE & os.environ.keys():
+        del os.environ[name]
+    os.environ.update(stack.enter_context(throwaway_engines()), PUBLIC_URL="http://testserver")
+
+
+def pytest_unconfigure() -> None:
+    stack.close()
