@@ -18,6 +18,11 @@ FILLERS = frozenset(
 )
 
 
+# Stems that ask for a quantity: an answer may name one without repeating them.
+QUANTITIES = frozenset({"big", "far", "high", "larg", "long", "mani", "much", "often", "old"})
+WEIGHT_OF_A_QUANTITY = 0.5
+
+
 @dataclass(frozen=True, slots=True)
 class Question:
     """A question as stems, each with its inverse document frequency among the chatbot's chunks."""
@@ -33,6 +38,7 @@ class Question:
         return cls(
             {
                 stem: inverse_document_frequency(document_frequency.get(stem, 0), documents)
+                * (WEIGHT_OF_A_QUANTITY if stem in QUANTITIES else 1)
                 for stem in telling
             }
         )

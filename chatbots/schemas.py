@@ -1,20 +1,28 @@
 """The JSON shapes of chatbots."""
 
+import unicodedata
 import uuid
 from datetime import datetime
 from typing import Annotated
 
 from ninja import Schema
-from pydantic import AfterValidator, Field, StringConstraints
+from pydantic import AfterValidator, Field, StringConstraints, WithJsonSchema
 
+from apikeys.schemas import WRITTEN, without_nul
 from chatbots.models import Chatbot, Source
 
 MESSAGE_MAX_LENGTH = 8000
 SESSION_ID_MAX_LENGTH = 128
 
 
+# Control and format characters, surrogates, private use; separators other than the plain space.
+# Unlike str.isprintable, what a later Unicode version may have added passes.
+UNPRINTABLE = frozenset({"Cc", "Cf", "Cs", "Co", "Zl", "Zp", "Zs"})
+PRINTABLE_PATTERN = r"^( |[^\p{Cc}\p{Cf}\p{Cs}\p{Co}\p{Zl}\p{Zp}\p{Zs}])+$"
+
+
 def printable(text: str) -> str:
-    if not text.isprintable():
+    if UNPRINTABLE.intersection(map(unicodedata.category, text.replace(" ", ""))):
         raise ValueError("must consist of printable characters")
     return text
 
@@ -23,6 +31,14 @@ SessionId = Annotated[
     str,
     StringConstraints(min_length=1, max_length=SESSION_ID_MAX_LENGTH),
     AfterValidator(printable),
+    WithJsonSchema(
+        {
+            "type": "string",
+            "minLength": 1,
+            "maxLength": SESSION_ID_MAX_LENGTH,
+            "pattern": PRINTABLE_PATTERN,
+        }
+    ),
 ]
 
 
@@ -54,9 +70,11 @@ class ChatIn(Schema):
     message: Annotated[
         str,
         StringConstraints(strip_whitespace=True, min_length=1, max_length=MESSAGE_MAX_LENGTH),
+        AfterValidator(without_nul),
         Field(
             description="1 to 8,000 characters after trimming.",
             examples=["How many requests per minute may one key make?"],
+            json_schema_extra=WRITTEN,
         ),
     ]
     session_id: SessionId | None = Field(

@@ -3,8 +3,8 @@
 import re
 from dataclasses import dataclass, field
 
-# A new sentence begins after an end mark, with something that begins sentences.
-BOUNDARY = re.compile(r"(?<=[.!?])[\"')\]]*\s+(?=[\"'(\[]*[A-Z0-9À-ÖØ-Þ])")
+# A sentence ends with an end mark and what closes after it, where another one can begin.
+BOUNDARY = re.compile(r"([.!?][\"')\]]*)\s+(?=[\"'(\[`]*[A-Z0-9À-ÖØ-Þ])")
 HEADING = re.compile(r"#{1,6}\s+(?P<markdown>.*?)\s*#*|(?P<lead>.*[?:])")
 ITEM = re.compile(r"([-*+•]|\d+[.)])\s+|\|")
 FENCE = re.compile(r"```|~~~")
@@ -26,7 +26,7 @@ def sections(text: str) -> list[Section]:
         if heading is not None:
             found.append(Section(heading["markdown"] or heading["lead"] or ""))
         else:
-            found[-1].sentences.extend(part for part in BOUNDARY.split(block) if part)
+            found[-1].sentences.extend(BOUNDARY.sub(r"\1\n", block).split("\n"))
     return [section for section in found if section.sentences]
 
 
@@ -41,7 +41,7 @@ def blocks(text: str) -> list[str]:
             joins = False
         elif starts:
             found.append(line)
-            joins = not line.startswith(("#", "|"))
+            joins = not line.startswith(("#", "|")) and not line.endswith("?")
         else:
             found[-1] += f" {line}"
     return found

@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 from django.core.exceptions import BadRequest, RequestDataTooBig, SuspiciousOperation
 from django.db import InterfaceError, OperationalError
 from django.http import Http404, HttpResponse, JsonResponse, UnreadablePostError
+from django.http.multipartparser import MultiPartParserError
 from ninja.errors import HttpError, ValidationError
 
 from apikeys.services import ApiKeyNotFound, KeyCapReached
@@ -65,6 +66,7 @@ MEANINGS: dict[type[Exception], Meaning] = {
     ValidationError: Meaning(HTTPStatus.BAD_REQUEST, name_field),
     Http404: Meaning(HTTPStatus.NOT_FOUND, "Not Found"),
     RequestDataTooBig: Meaning(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "The request is too large."),
+    MultiPartParserError: Meaning(HTTPStatus.BAD_REQUEST, "body: not valid multipart/form-data"),
     UnreadablePostError: Meaning(HTTPStatus.BAD_REQUEST, "body: could not be read to its end"),
     SuspiciousOperation: Meaning(HTTPStatus.BAD_REQUEST, "Bad Request"),
     BadRequest: Meaning(HTTPStatus.BAD_REQUEST, "Bad Request"),
@@ -76,6 +78,8 @@ MEANINGS: dict[type[Exception], Meaning] = {
 
 def answer(error: Exception) -> JsonResponse:
     """Turn an exception into the answer that it means."""
+    if isinstance(error, ValidationError) and error.errors[0]["loc"][0] == "path":
+        error = Http404()  # what is not shaped like an id is nobody's id
     if isinstance(error, HttpError):
         return error_response(error.status_code, unreadable(error))
     meaning = next(MEANINGS[kind] for kind in type(error).__mro__ if kind in MEANINGS)

@@ -45,10 +45,9 @@ def gate(get_response: Handler) -> Handler:
             response = through(request)
         except Exception as error:  # noqa: BLE001 (the table knows every exception)
             response = errors.answer(error)
-        if through is keyed:
-            response.headers["Cache-Control"] = "no-store"
-            if response.status_code == 401:
-                response.headers["WWW-Authenticate"] = "Bearer"
+        response.headers["Cache-Control"] = "no-store"
+        if through is keyed and response.status_code == 401:
+            response.headers["WWW-Authenticate"] = "Bearer"
         return response
 
     return middleware

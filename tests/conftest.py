@@ -14,7 +14,6 @@ from urllib.parse import quote
 import httpx2
 import pytest
 from django.db import connection
-from django.http import HttpResponse
 from django.test import Client
 
 from accounts.models import User
@@ -119,13 +118,13 @@ def strangers_browser(stranger: User) -> Client:
     return client
 
 
-def detail(response: HttpResponse) -> str:
+def detail(response: Any) -> str:
     """Return an error's detail, having made sure that there is nothing else in it."""
     assert response.headers["Content-Type"] == "application/json"
-    body = response.json()  # type: ignore[attr-defined]
+    body = response.json()
     assert list(body) == ["detail"]
     assert isinstance(body["detail"], str)
-    return body["detail"]
+    return str(body["detail"])
 
 
 @dataclass(frozen=True)

@@ -18,7 +18,7 @@ def keys_in_redis(pattern: str = "*") -> set[bytes]:
 
 def window_of(key: CreatedKey) -> int:
     with Redis.from_url(settings.REDIS_URL) as client:
-        return client.zcard(f"ratelimit:{{{key.api_key.id}}}")
+        return int(client.zcard(f"ratelimit:{{{key.api_key.id}}}"))
 
 
 def use_up(key: CreatedKey, calls: int = 60) -> None:

@@ -4,7 +4,7 @@ import logging
 import signal
 import time
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -62,7 +62,7 @@ def wait_of_a_hit(limiter: Limiter) -> float:
 @pytest.mark.parametrize("fail", [Valkey.stop, freeze], ids=["gone", "frozen"])
 @pytest.mark.parametrize("warm", [True, False], ids=["used before", "never used"])
 def test_no_call_fails_or_waits_long(
-    limiter: Limiter, valkey: Valkey, fail: type[Valkey.stop], warm: bool
+    limiter: Limiter, valkey: Valkey, fail: Callable[[Valkey], None], warm: bool
 ) -> None:
     if warm:
         limiter.hit(subject(), LIMIT)

@@ -177,7 +177,7 @@ class TestInRedis:
         client = redis_window.connected_client()
         key = KEY % subject
         assert client.zcard(key) == 60
-        assert client.memory_usage(key) <= 1300
+        assert (client.memory_usage(key) or 0) in range(1, 1301)
         assert 0 < client.pttl(key) <= 60_000
 
     def test_a_forgotten_script_is_loaded_again(self, redis_window: RedisWindow) -> None:
@@ -199,7 +199,7 @@ class TestInRedis:
 
         def note(self: AbstractConnection, command: Any, check_health: bool = True) -> Any:
             sent.append(command)
-            return send(self, command, check_health)
+            return send(self, command, check_health)  # type: ignore[no-untyped-call]
 
         monkeypatch.setattr(AbstractConnection, "send_packed_command", note)
         redis_window.hit(subject, Limit(60))

@@ -1,0 +1,194 @@
+"""What must hold however requests, processes and connections interleave."""
+
+import subprocess
+import sys
+import threading
+import time
+from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+from django.db import DatabaseError, IntegrityError, connection, transaction
+from django.test import Client
+
+from accounts.models import Plan, User
+from apikeys import tokens
+from apikeys.models import ApiKey
+from apikeys.services import KeyCapReached, create_api_key, revoke_api_key
+from tests.conftest import Service
+
+
+@pytest.fixture
+def owner(transactional_db: None) -> User:
+    return User.objects.create_user("owner@example.org")
+
+
+def session_of(user: User) -> dict[str, str]:
+    client = Client()
+    client.force_login(user)
+    return {
+        "sessionid": client.cookies["sessionid"].value,
+        "csrftoken": "a" * 32,
+    }
+
+
+def test_50_parallel_creations_end_with_5_keys(service: Service, owner: User) -> None:
+    cookies = session_of(owner)
+
+    def create(number: int) -> int:
+        with service.client(cookies=cookies) as client:
+            return client.post(
+                "/api-keys",
+                json={"name": str(number)},
+                headers={"X-CSRFToken": cookies["csrftoken"]},
+            ).status_code
+
+    with ThreadPoolExecutor(50) as pool:
+        statuses = Counter(pool.map(create, range(50)))
+    assert statuses == {201: 5, 400: 45}
+    assert ApiKey.objects.active().count() == 5
+
+
+def in_threads(count: int, work: object) -> list[object]:
+    """Run the work in threads that start at the same moment, each with its own connection."""
+    barrier = threading.Barrier(count)
+
+    def run(_: int) -> object:
+        barrier.wait()
+        try:
+            return work()  # type: ignore[operator]
+        finally:
+            connection.close()
+
+    with ThreadPoolExecutor(count) as pool:
+        return list(pool.map(run, range(count)))
+
+
+def test_threads_and_processes_together_make_5_keys(owner: User) -> None:
+    script = (
+        "import django; django.setup()\n"
+        "from django.db import connection\n"
+        f"connection.settings_dict['NAME'] = {connection.settings_dict['NAME']!r}\n"
+        "from accounts.models import User\n"
+        "from apikeys.services import KeyCapReached, create_api_key\n"
+        "owner, made = User.objects.get(), 0\n"
+        "for number in range(5):\n"
+        "    try:\n"
+        "        create_api_key(owner, str(number))\n"
+        "        made += 1\n"
+        "    except KeyCapReached: pass\n"
+        "print(made)"
+    )
+    processes = [
+        subprocess.Popen([sys.executable, "-c", script], stdout=subprocess.PIPE, text=True)
+        for _ in range(2)
+    ]
+
+    def create() -> int:
+        try:
+            create_api_key(owner, "thread")
+        except KeyCapReached:
+            return 0
+        return 1
+
+    made = in_threads(8, create)
+    made += [int(process.communicate(timeout=60)[0]) for process in processes]
+    assert sum(int(str(number)) for number in made) == 5
+    assert ApiKey.objects.active().count() == 5
+
+
+def test_revoking_and_creating_at_once_never_pass_the_cap(owner: User) -> None:
+    for number in range(5):
+        create_api_key(owner, str(number))
+
+    def replace() -> None:
+        revoke_api_key(owner.id, str(ApiKey.objects.active().order_by("?")[0].id))
+        for _ in range(3):
+            try:
+                create_api_key(owner, "more")
+            except KeyCapReached:
+                return
+
+    in_threads(8, replace)
+    assert ApiKey.objects.active().count() == 5
+
+
+def raw_key(owner: User) -> ApiKey:
+    token = tokens.generate()
+    return ApiKey(owner=owner, name="raw", prefix=token.prefix, digest=token.digest)
+
+
+class TestTheDatabaseItself:
+    """Whoever writes (the admin, a shell, another program), these do not happen."""
+
+    def test_a_sixth_key_is_refused(self, owner: User) -> None:
+        ApiKey.objects.bulk_create(raw_key(owner) for _ in range(5))
+        with pytest.raises(IntegrityError, match="the plan allows 5 active API keys"):
+            raw_key(owner).save()
+
+    def test_six_in_one_statement_are_refused(self, owner: User) -> None:
+        with pytest.raises(IntegrityError, match="the plan allows 5 active API keys"):
+            ApiKey.objects.bulk_create(raw_key(owner) for _ in range(6))
+        assert not ApiKey.objects.exists()
+
+    def test_a_snapshot_that_does_not_see_others_is_refused(self, owner: User) -> None:
+        with transaction.atomic():
+            with connection.cursor() as cursor:
+                cursor.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
+            with pytest.raises(DatabaseError, match="not created under repeatable read"):
+                raw_key(owner).save()
+            transaction.set_rollback(True)
+
+    def test_revocation_is_final(self, owner: User) -> None:
+        created = create_api_key(owner, "x").api_key
+        revoke_api_key(owner.id, str(created.id))
+        with pytest.raises(IntegrityError, match="keeps its owner, prefix, digest"):
+            ApiKey.objects.update(revoked_at=None)
+
+    def test_a_key_does_not_change_hands(self, owner: User) -> None:
+        create_api_key(owner, "x")
+        other = User.objects.create_user("other@example.org")
+        with pytest.raises(IntegrityError, match="keeps its owner, prefix, digest"):
+            ApiKey.objects.update(owner=other)
+
+    def test_a_smaller_plan_keeps_its_keys_and_makes_none(self, owner: User) -> None:
+        ApiKey.objects.bulk_create(raw_key(owner) for _ in range(5))
+        owner.plan = Plan.objects.create(name="Small", max_active_api_keys=2)
+        owner.save()
+        assert ApiKey.objects.active().count() == 5
+        with pytest.raises(KeyCapReached):
+            create_api_key(owner, "x")
+
+
+def test_no_200_starts_after_the_revoke_has_answered(service: Service, owner: User) -> None:
+    owner.plan = Plan.objects.create(name="Unlimited", requests_per_minute=100_000)
+    owner.save()
+    created = create_api_key(owner, "Hammered")
+    cookies = session_of(owner)
+    stop = threading.Event()
+
+    def hammer(_: int) -> list[tuple[float, int]]:
+        calls = []
+        with service.client(created.token.plaintext) as client:
+            while not stop.is_set():
+                started = time.monotonic()
+                calls.append((started, client.get("/chatbots").status_code))
+        return calls
+
+    with ThreadPoolExecutor(8) as pool:
+        hammering = [pool.submit(hammer, number) for number in range(8)]
+        time.sleep(0.5)
+        with service.client(cookies=cookies) as client:
+            revoked = client.delete(
+                f"/api-keys/{created.api_key.id}", headers={"X-CSRFToken": cookies["csrftoken"]}
+            )
+        answered = time.monotonic()
+        time.sleep(0.5)
+        stop.set()
+        calls = [call for some in hammering for call in some.result()]
+    assert revoked.status_code == 204
+    before = [status for started, status in calls if started < answered]
+    after = [status for started, status in calls if started >= answered]
+    assert before.count(200) > 50
+    assert len(after) > 50
+    assert set(after) == {401}
