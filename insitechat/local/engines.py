@@ -113,27 +113,28 @@ class Postgres(Engine):
         return f"postgresql://{ROLE}@/{ROLE}?host={quote(str(self.sockets), safe='/')}"
 
     def command(self) -> list[str]:
-        run_as = unprivileged(self.data, self.sockets, self.binaries)
         if not (self.data / "PG_VERSION").exists():
-            self._initialise(run_as)
+            self._initialise()
         options = ["-c", "listen_addresses=", "-c", "unix_socket_permissions=0700"]
         if not self.durable:
             options += ["-c", "fsync=off", "-c", "full_page_writes=off"]
         return [
-            *run_as,
+            *unprivileged(self.data, self.sockets, self.binaries),
             str(self.binaries / "postgres"),
             *("-D", str(self.data), "-k", str(self.sockets)),
             *options,
         ]
 
-    def _initialise(self, run_as: list[str]) -> None:
-        for leftover in self.data.iterdir():  # of an initdb that was interrupted
-            shutil.rmtree(leftover) if leftover.is_dir() else leftover.unlink()
+    def _initialise(self) -> None:
+        """Make the data in a folder beside its place; one that was cut short is made anew."""
+        new = self.data.with_name(f"{self.data.name}.new")
+        shutil.rmtree(new, ignore_errors=True)
+        new.mkdir(mode=0o700)
         initdb = subprocess.run(
             [
-                *run_as,
+                *unprivileged(new, self.sockets, self.binaries),
                 str(self.binaries / "initdb"),
-                *("-D", str(self.data), "-U", ROLE, "--auth=trust", "--encoding=UTF8"),
+                *("-D", str(new), "-U", ROLE, "--auth=trust", "--encoding=UTF8"),
                 *("--locale-provider=builtin", "--builtin-locale=C.UTF-8", "--locale=C"),
                 "--no-instructions",
                 *([] if self.durable else ["--no-sync"]),
@@ -144,6 +145,8 @@ class Postgres(Engine):
         )
         if initdb.returncode:
             raise EngineError(f"initdb failed:\n{initdb.stderr.strip()}")
+        self.data.rmdir()
+        new.rename(self.data)
 
     def ping(self) -> None:
         with self.connect("postgres") as connection:

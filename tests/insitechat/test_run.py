@@ -1,0 +1,203 @@
+"""`make run`'s program as a newcomer uses it: in a copy of the project of its own."""
+
+import os
+import re
+import shlex
+import signal
+import socket
+import stat
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import httpx2
+import pytest
+
+from tests.checkout import Checkout
+from tests.conftest import wait_for
+
+
+@pytest.fixture(scope="module")
+def checkout(tmp_path_factory: pytest.TempPathFactory) -> Checkout:
+    return Checkout(tmp_path_factory.mktemp("newcomer") / "project")
+
+
+def end(process: subprocess.Popen[bytes], how: signal.Signals = signal.SIGTERM) -> int:
+    process.send_signal(how)
+    return process.wait(60)
+
+
+@pytest.fixture(scope="module")
+def first(checkout: Checkout) -> Iterator[tuple[Checkout, str]]:
+    """Start for the first time; yield what was printed then."""
+    process = checkout.serve()
+    yield checkout, checkout.said()
+    if process.poll() is None:
+        end(process)
+
+
+@pytest.mark.xdist_group("run")
+class TestRun:
+    """In the order of a newcomer's first hour."""
+
+    key = ""
+
+    def test_the_printed_command_gets_an_answer(self, first: tuple[Checkout, str]) -> None:
+        _, printed = first
+        command = shlex.split(printed[printed.index("\ncurl ") :].split("\n\n")[0])
+        url = command[1]
+        headers = dict(
+            command[at + 1].split(": ", 1) for at, word in enumerate(command) if word == "-H"
+        )
+        body = command[command.index("-d") + 1]
+        response = httpx2.post(url, headers=headers, content=body, trust_env=False)
+        assert response.status_code == 200
+        assert "60 requests" in response.json()["response"]
+        type(self).key = headers["Authorization"].removeprefix("Bearer ")
+
+    def test_the_printed_login_opens_the_dashboard(self, first: tuple[Checkout, str]) -> None:
+        checkout, printed = first
+        found = re.search(r"Demo login +(\S+) +(\S+)", printed)
+        assert found is not None
+        base = f"http://127.0.0.1:{checkout.port}"
+        with httpx2.Client(base_url=base, trust_env=False, follow_redirects=True) as browser:
+            page = browser.get("/")
+            assert page.url.path == "/sign-in/"
+            token = re.search(r'name="csrfmiddlewaretoken" value="(\w+)"', page.text)
+            assert token is not None
+            form = {"username": found[1], "password": found[2], "csrfmiddlewaretoken": token[1]}
+            signed_in = browser.post("/sign-in/", data=form)
+            assert signed_in.url.path == "/dashboard/developer/api-keys/"
+            assert "1 of 5" in signed_in.text
+
+    def test_an_operators_commands_work_beside_it(self, first: tuple[Checkout, str]) -> None:
+        checkout, _ = first
+        made = checkout.manage(
+            "create_account", "op@example.org", "--password-stdin", stdin="a long phrase\n"
+        )
+        assert made.returncode == 0, made.stderr
+        created = checkout.manage("create_api_key", "op@example.org", "Shell")
+        key = created.stdout.removesuffix("\n")
+        assert checkout.call(key).json() == []
+        text = checkout.folder / "docs" / "api-keys.md"
+        bot = checkout.manage("create_chatbot", "op@example.org", "Guide", "--text", str(text))
+        assert checkout.call(key).json()[0]["id"] == bot.stdout.strip()
+        assert key[:8] in checkout.manage("list_api_keys", "op@example.org").stdout
+        assert checkout.manage("revoke_api_key", key[:8]).returncode == 0
+        assert checkout.call(key).status_code == 401
+
+    def test_it_does_not_run_twice(self, first: tuple[Checkout, str]) -> None:
+        checkout, _ = first
+        again = subprocess.run(
+            [sys.executable, "-m", "insitechat.local"],
+            cwd=checkout.folder,
+            env=checkout.environment(),
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert again.returncode == 1
+        assert "running here already" in again.stderr
+        assert checkout.call(self.key).status_code == 200
+
+    @pytest.mark.parametrize("how", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP])
+    def test_a_second_start_finds_yesterdays_data_and_a_signal_stops_everything(
+        self, first: tuple[Checkout, str], how: signal.Signals
+    ) -> None:
+        checkout, printed = first
+        for process in checkout.processes():
+            if process.ppid() == os.getpid():
+                process.terminate()
+        wait_for(lambda: not checkout.processes())
+        process = checkout.serve()
+        assert checkout.call(self.key).status_code == 200
+        said = checkout.said()
+        assert re.findall(r"Demo login.*", said) == re.findall(r"Demo login.*", printed)
+        assert self.key not in said
+        assert end(process, how) == 0
+        assert checkout.processes() == []
+        assert not (checkout.folder / ".data" / "local.env").exists()
+
+    def test_a_killed_run_leaves_nothing_running(self, first: tuple[Checkout, str]) -> None:
+        checkout, _ = first
+        process = checkout.serve()
+        process.kill()
+        process.wait()
+        wait_for(lambda: not checkout.processes())
+        process = checkout.serve()
+        assert checkout.call(self.key).status_code == 200
+        end(process)
+
+    def test_engines_that_are_named_are_used_instead(self, first: tuple[Checkout, str]) -> None:
+        checkout, _ = first
+        process = checkout.serve(REDIS_URL=os.environ["REDIS_URL"])
+        commands = " ".join(" ".join(one.cmdline()) for one in checkout.processes())
+        assert "postgres" in commands
+        assert "valkey-server" not in commands
+        end(process)
+
+
+def run_to_its_end(checkout: Checkout, **environment: str) -> tuple[int, str]:
+    process = checkout.start(**environment)
+    return process.wait(60), checkout.said()
+
+
+def test_a_taken_port_is_a_clear_error(tmp_path: Path) -> None:
+    checkout = Checkout(tmp_path / "project")
+    with socket.create_server(("127.0.0.1", checkout.port)):
+        code, said = run_to_its_end(checkout)
+    assert code == 1
+    assert f"Port {checkout.port} cannot be used: Address already in use." in said
+    assert f"PORT={checkout.port + 1} make run" in said
+    assert "Traceback" not in said
+    assert checkout.processes() == []
+
+
+@pytest.mark.parametrize("port", ["http", "0", "65536", "-1", "8000.5"])
+def test_a_port_that_is_none_is_a_clear_error(tmp_path: Path, port: str) -> None:
+    code, said = run_to_its_end(Checkout(tmp_path / "project"), PORT=port)
+    assert code == 1
+    assert "has to be a number from 1 to 65535" in said
+
+
+@pytest.mark.parametrize("after_seconds", [0.3, 1.0, 2.0, 3.0])
+def test_a_stop_while_it_starts_leaves_nothing_running(
+    tmp_path: Path, after_seconds: float
+) -> None:
+    checkout = Checkout(tmp_path / "project")
+    process = checkout.start()
+    try:
+        process.wait(after_seconds)
+    except subprocess.TimeoutExpired:
+        end(process)
+    wait_for(lambda: checkout.processes() == [], what=checkout.said)
+    assert "Traceback" not in checkout.said()
+    process = checkout.serve()
+    end(process)
+
+
+def permissions(folder: Path) -> dict[Path, tuple[int, int, int]]:
+    found: dict[Path, tuple[int, int, int]] = {}
+    for parent in [folder, *folder.parents]:
+        status = parent.stat()
+        found[parent] = (stat.S_IMODE(status.st_mode), status.st_uid, status.st_gid)
+    return found
+
+
+def test_it_changes_no_permission_outside_its_own_folder(tmp_path: Path) -> None:
+    closed = tmp_path / "closed"
+    closed.mkdir(mode=0o700)
+    checkout = Checkout(closed / ("long-" * 25) / "project")
+    before = permissions(checkout.folder) | permissions(Path(sys.prefix))
+    process = checkout.serve()
+    end(process)
+    assert permissions(checkout.folder) | permissions(Path(sys.prefix)) == before
+
+
+def test_its_own_data_is_for_its_owner_alone(first: tuple[Checkout, str]) -> None:
+    checkout, _ = first
+    data = checkout.folder / ".data"
+    assert stat.S_IMODE(data.stat().st_mode) == 0o700
+    for name in ("secret-key", "demo-login"):
+        assert stat.S_IMODE((data / name).stat().st_mode) == 0o600
