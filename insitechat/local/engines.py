@@ -223,28 +223,35 @@ def with_parent() -> list[str]:
 def unprivileged(data: Path, sockets: Path, binaries: Path) -> list[str]:
     """Return the command prefix under which PostgreSQL may run, and give it its folders.
 
-    As root that is the user nobody. Where folders above are closed to it (a checkout under /root),
-    it is also lent the one capability of reading and passing through, so that they can stay closed.
-    Raises EngineError.
+    As root that is the user nobody. Where a folder above is closed to it (a checkout under /root),
+    that stays closed: there the server is root without any of root's powers, by a user namespace in
+    which root is called nobody. Raises EngineError.
     """
     prefix = with_parent()
     if os.geteuid() != 0:
         return prefix
     if not prefix:
         raise EngineError("PostgreSQL does not run as root, and setpriv (util-linux) is missing.")
-    for folder in {data, sockets}:
-        os.chown(folder, NOBODY, NOBODY)
-    prefix += [f"--reuid={NOBODY}", f"--regid={NOBODY}", "--clear-groups"]
     if all(is_open(folder) for path in (data, sockets, binaries) for folder in path.parents):
-        return prefix
-    prefix += ["--inh-caps=+dac_read_search", "--ambient-caps=+dac_read_search"]
-    if subprocess.run([*prefix, "test", "-r", binaries / "postgres"], check=False).returncode:
+        give(NOBODY, data, sockets)
+        return [*prefix, f"--reuid={NOBODY}", f"--regid={NOBODY}", "--clear-groups"]
+    prefix += ["unshare", "--user", f"--map-user={NOBODY}", f"--map-group={NOBODY}"]
+    if subprocess.run([*prefix, "true"], check=False).returncode:
         raise EngineError(
             "PostgreSQL does not run as root, and the user nobody cannot reach this folder. "
             "Move the project to a folder that others may enter (such as /srv), run it as an "
             "ordinary user, or set DATABASE_URL."
         )
+    give(0, data, sockets)
     return prefix
+
+
+def give(user: int, *folders: Path) -> None:
+    """Make the user the owner of folders and all that is in them, unless it is already."""
+    for folder in folders:
+        if folder.stat().st_uid != user:
+            for path in [folder, *folder.rglob("*")]:
+                os.chown(path, user, user, follow_symlinks=False)
 
 
 def is_open(folder: Path) -> bool:
