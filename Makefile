@@ -4,7 +4,7 @@ PYTHON ?= python3.11
 BIN := .venv/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help run test check format lock clean
+.PHONY: help run test test-browser check format lock clean
 
 help: ## print these words
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 20
@@ -20,7 +20,11 @@ run: .venv/installed ## start engines and server, make a demo on the first start
 	@$(BIN)/python -m insitechat.local
 
 test: .venv/installed ## run all tests on engines of their own; ARGS="-k name" narrows
-	@$(BIN)/python -m pytest $(ARGS)
+	@$(BIN)/python -m pytest --ignore tests/browser $(ARGS)
+
+test-browser: .venv/installed ## run the browser tests; installs Chromium on Debian, as root
+	@tests/browser/install
+	@$(BIN)/python -m pytest tests/browser $(ARGS)
 
 check: .venv/installed ## lint, types, import direction, migrations, deployment settings
 	@$(BIN)/ruff check .

@@ -1,0 +1,118 @@
+"""A real browser on the real server. A test fails on any console error or CSP violation."""
+
+import os
+import shutil
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
+
+from accounts.models import User
+from tests.conftest import Service
+
+PASSWORD = "correct horse battery staple"
+SWITCHES = [
+    *("--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking"),
+    *("--disable-component-update", "--disable-sync"),
+]
+WIDE = {"width": 1200, "height": 800}
+PHONE = {"width": 390, "height": 844}
+
+# Playwright keeps an event loop in the test's thread, in which Django's ORM refuses to work.
+os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"] = "true"
+
+
+@pytest.fixture(scope="session")
+def chromium() -> Iterator[Browser]:
+    executable = shutil.which("chromium")
+    assert executable, "chromium is not installed: run tests/browser/install"
+    as_root = ["--no-sandbox"] if os.geteuid() == 0 else []
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=executable, args=[*SWITCHES, *as_root])
+        yield browser
+        browser.close()
+
+
+@dataclass
+class Visitor:
+    """One person with one browser window."""
+
+    page: Page
+    url: str
+    complaints: list[str] = field(default_factory=list)
+    expected: tuple[str, ...] = ()
+
+    def go(self, path: str) -> None:
+        self.page.goto(f"{self.url}{path}")
+
+    def sign_in(self, user: User) -> None:
+        self.go("/sign-in/")
+        self.page.locator("input[name=username], input[name=login]").fill(user.email)
+        self.page.locator("input[type=password]").fill(PASSWORD)
+        self.page.get_by_role("button", name="Sign in", exact=True).click()
+
+    def expect_refusal(self, text: str) -> None:
+        """Allow the console to report an answer that the test is about, such as a 404."""
+        self.expected += (text,)
+
+    def check_page(self) -> None:
+        """Look at the page as axe does: nothing serious or critical."""
+        found = Axe().run(self.page).response["violations"]
+        grave = [one for one in found if one["impact"] in {"serious", "critical"}]
+        assert not grave, [(one["id"], [node["html"] for node in one["nodes"]]) for one in grave]
+        assert self.page.title()
+        assert self.page.evaluate(
+            "document.documentElement.scrollWidth <= document.documentElement.clientWidth"
+        ), "the page is wider than the window"
+
+    def assert_content(self) -> None:
+        unexpected = [
+            one for one in self.complaints if not any(text in one for text in self.expected)
+        ]
+        assert not unexpected
+
+
+Visit = Callable[..., Visitor]
+
+
+@pytest.fixture
+def visit(chromium: Browser, service: Service) -> Iterator[Visit]:
+    """Return what opens a window, as one is configured by its three flags."""
+    contexts: list[BrowserContext] = []
+    visitors: list[Visitor] = []
+
+    def open_window(*, javascript: bool = True, phone: bool = False, dark: bool = False) -> Visitor:
+        context = chromium.new_context(
+            java_script_enabled=javascript,
+            viewport=PHONE if phone else WIDE,  # type: ignore[arg-type]
+            color_scheme="dark" if dark else "light",
+            permissions=["clipboard-read", "clipboard-write"],
+        )
+        context.set_default_timeout(15_000)
+        page = context.new_page()
+        visitor = Visitor(page, service.url)
+        page.on(
+            "console",
+            lambda message: (
+                visitor.complaints.append(message.text) if message.type == "error" else None
+            ),
+        )
+        page.on("pageerror", lambda error: visitor.complaints.append(str(error)))
+        contexts.append(context)
+        visitors.append(visitor)
+        return visitor
+
+    yield open_window
+    for visitor in visitors:
+        visitor.assert_content()
+    for context in contexts:
+        context.close()
+
+
+@pytest.fixture
+def owner(service: Service) -> User:
+    """Return an account that can sign in; it lives in the served database."""
+    assert service.process.poll() is None
+    return User.objects.create_user("owner@example.org", PASSWORD)
