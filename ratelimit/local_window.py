@@ -46,11 +46,6 @@ class LocalWindow:
                 reset_microseconds=calls[0] + window - now if calls else 0,
             )
 
-    def clear(self) -> None:
-        with self._lock:
-            self._calls.clear()
-            self._leaves_last.clear()
-
     def _sweep(self, now: int) -> None:
         self._hits += 1
         if self._hits % SWEEP_EVERY_HITS:

@@ -6,14 +6,14 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from concurrent.futures import TimeoutError as FutureTimeoutError
 from pathlib import Path
-from threading import Lock, current_thread
+from threading import Lock, local
 from typing import Any
 
 import redis
 from redis.backoff import NoBackoff
 from redis.cluster import RedisCluster
 from redis.connection import Connection, ConnectionPool, parse_url
-from redis.exceptions import NoScriptError
+from redis.exceptions import NoScriptError, RedisClusterException, SlotNotCoveredError
 from redis.retry import Retry
 
 from ratelimit.limits import MICROSECONDS, Decision, Limit
@@ -25,8 +25,11 @@ KEY = "ratelimit:{%s}"
 PATIENCE_SECONDS = 0.085
 CONNECT_TIMEOUT_SECONDS = 1.0
 HELPERS = 8
-HELPER_NAME = "redis-window"
 CLUSTER_SCHEMES = {"redis+cluster": "redis", "rediss+cluster": "rediss"}
+
+
+# The cluster's own errors are not among the client's.
+FAILURES = (redis.RedisError, RedisClusterException, SlotNotCoveredError, OSError)
 
 
 class Unavailable(Exception):
@@ -46,7 +49,9 @@ class RedisWindow:
     """
 
     def __init__(self, url: str) -> None:
-        self._helpers = ThreadPoolExecutor(HELPERS, thread_name_prefix=HELPER_NAME)
+        self._helpers = ThreadPoolExecutor(
+            HELPERS, thread_name_prefix="redis-window", initializer=become_helper
+        )
         self._url = url
         # A cluster client opens connections wherever it follows a redirect: helpers only.
         self._is_cluster = url.partition("://")[0] in CLUSTER_SCHEMES
@@ -65,9 +70,9 @@ class RedisWindow:
         allowed, remaining, reset = self._within_patience(lambda: self._evaluate(arguments))
         return Decision(limit, bool(allowed), remaining, reset)
 
-    def ping(self) -> None:
-        """Ask whether Redis answers. Raises Unavailable."""
-        self._within_patience(lambda: self.connected_client().ping())
+    def probe(self) -> None:
+        """Make a decision that concerns nobody, to see if Redis makes any. Raises Unavailable."""
+        self.hit("probe", Limit(1, window_seconds=1))
 
     def open_connections(self, count: int) -> None:
         """Open this many connections and load the script, so that no request has to wait for it.
@@ -102,8 +107,13 @@ class RedisWindow:
         client.script_load(SCRIPT)
         if isinstance(client, redis.Redis):
             pool = client.connection_pool
-            for connection in [pool.get_connection() for _ in range(count)]:
-                pool.release(connection)
+            opened: list[Any] = []
+            try:
+                while len(opened) < count:
+                    opened.append(pool.get_connection())
+            finally:
+                for connection in opened:
+                    pool.release(connection)
 
     def _within_patience(self, ask: Callable[[], Any]) -> Any:
         deadline = time.monotonic() + PATIENCE_SECONDS
@@ -112,7 +122,7 @@ class RedisWindow:
                 return ask()
             except (NotConnected, NoScriptError):
                 pass
-            except (redis.RedisError, OSError) as error:
+            except FAILURES as error:
                 raise Unavailable(str(error)) from error
         return self._in_helper(ask, max(deadline - time.monotonic(), 0))
 
@@ -123,7 +133,7 @@ class RedisWindow:
         except FutureTimeoutError as error:
             answer.cancel()
             raise Unavailable("no answer in time") from error
-        except (redis.RedisError, OSError) as error:
+        except FAILURES as error:
             raise Unavailable(str(error)) from error
 
 
@@ -142,7 +152,7 @@ def make_client(url: str) -> redis.Redis | RedisCluster:
     options = {**parse_url(url), **patience}  # type: ignore[no-untyped-call]
     base: type[Connection] = options.pop("connection_class", Connection)
     connection_class = type(f"HelperOpened{base.__name__}", (HelperOpened, base), {})
-    return redis.Redis(connection_pool=ConnectionPool(connection_class, **options))
+    return redis.Redis(connection_pool=ConnectionPool(connection_class, 10_000, **options))
 
 
 class HelperOpened:
@@ -154,5 +164,12 @@ class HelperOpened:
         super().connect()  # type: ignore[misc]
 
 
+this_thread = local()
+
+
+def become_helper() -> None:
+    this_thread.is_helper = True
+
+
 def in_helper() -> bool:
-    return current_thread().name.startswith(HELPER_NAME)
+    return getattr(this_thread, "is_helper", False)
