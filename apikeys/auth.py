@@ -8,7 +8,7 @@ from django.views.decorators.debug import sensitive_variables
 from ninja.security import APIKeyCookie
 from ninja.security.http import HttpAuthBase
 
-from apikeys.models import ActiveKey, ApiKey
+from apikeys.models import ActiveKey, find_active_key
 from apikeys.tokens import digest, is_well_formed
 
 AUTHORIZATION = re.compile(r"(?i:bearer) +([^ ]+)")
@@ -27,7 +27,7 @@ def authenticate(request: HttpRequest) -> ActiveKey | None:
     header = AUTHORIZATION.fullmatch(request.META.get("HTTP_AUTHORIZATION", ""))
     if header is None or not is_well_formed(header[1]):
         return None
-    return ApiKey.objects.find_active(digest(header[1]))
+    return find_active_key(digest(header[1]))
 
 
 class ApiKeyAuth(HttpAuthBase):

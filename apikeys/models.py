@@ -36,28 +36,6 @@ class ApiKeyQuerySet(models.QuerySet["ApiKey"]):
         """
         return self.active().update(revoked_at=timezone.now())
 
-    def find_active(self, digest: bytes) -> ActiveKey | None:
-        """Return the active key with this digest whose owner is active, by one SQL statement.
-
-        Plain SQL, because building this query through the ORM costs several times what running it
-        does, on each request. It is a request's first statement and only reads, so it is the place
-        to survive a connection that broke while idle: it is tried again, once, on a new one.
-        """
-        try:
-            row = self._find_active(digest)
-        except (OperationalError, InterfaceError):
-            if connection.in_atomic_block:
-                raise
-            connection.close()
-            row = self._find_active(digest)
-        return ActiveKey(*row) if row else None
-
-    def _find_active(self, digest: bytes) -> tuple[uuid.UUID, uuid.UUID, int] | None:
-        with connection.cursor() as cursor:
-            cursor.execute(FIND_ACTIVE, [digest])
-            row: tuple[uuid.UUID, uuid.UUID, int] | None = cursor.fetchone()
-            return row
-
 
 FIND_ACTIVE = """
     SELECT apikey.id, apikey.owner_id, plan.requests_per_minute
@@ -66,6 +44,31 @@ FIND_ACTIVE = """
     JOIN accounts_plan plan ON plan.id = owner.plan_id
     WHERE apikey.digest = %s AND apikey.revoked_at IS NULL AND owner.is_active
 """
+
+
+def find_active_key(digest: bytes) -> ActiveKey | None:
+    """Return the active key with this digest whose owner is active, by one SQL statement.
+
+    Plain SQL, because building this query through the ORM costs several times what running it does,
+    on each request. It is a request's first statement and only reads, so it is the place to survive
+    a connection that broke while idle: it is tried again, once, on a new one.
+    """
+    try:
+        row = execute_find_active(digest)
+    except (OperationalError, InterfaceError):
+        if connection.in_atomic_block:
+            raise
+        connection.close()
+        row = execute_find_active(digest)
+    return ActiveKey(*row) if row else None
+
+
+def execute_find_active(digest: bytes) -> tuple[uuid.UUID, uuid.UUID, int] | None:
+    connection.health_check_done = True  # type: ignore[attr-defined]  # trying is the check
+    with connection.cursor() as cursor:
+        cursor.execute(FIND_ACTIVE, [digest])
+        row: tuple[uuid.UUID, uuid.UUID, int] | None = cursor.fetchone()
+        return row
 
 
 class ApiKey(models.Model):
@@ -97,6 +100,11 @@ class ApiKey(models.Model):
 
     def __str__(self) -> str:
         return self.prefix
+
+    @property
+    def name_for_terminals(self) -> str:
+        """The name without what a terminal would obey."""
+        return "".join(one if one.isprintable() else "?" for one in self.name)
 
     @property
     def is_active(self) -> bool:

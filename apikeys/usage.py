@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from datetime import datetime
 from threading import Event, Lock, Thread
 
-from django.db import Error, connection
+from django.db import Error, InterfaceError, OperationalError, connection
 from django.utils import timezone
 
 logger = logging.getLogger(__name__)
@@ -42,37 +42,41 @@ class LastUsedRecorder:
         self.in_background = True
         self._used: dict[uuid.UUID, datetime] = {}
         self._arrived = Event()
-        self._starting = Lock()
+        self._noting = Lock()
         self._writing = Lock()
         self._thread: Thread | None = None
 
     def record(self, key_id: uuid.UUID) -> None:
         """Note that a call of this key was answered well just now."""
-        self._used[key_id] = timezone.now()
-        self._arrived.set()
+        self._note({key_id: timezone.now()})
         if self._thread is None and self.in_background:
             self._start()
 
     def write(self) -> None:
         """Write what has been recorded since the last time, by one statement."""
         with self._writing:
-            used, self._used = self._used, {}
+            with self._noting:
+                used, self._used = self._used, {}
             if not used:
                 return
             try:
                 write_last_used(used)
             except Error as error:
                 logger.warning("last use of %d API keys not written yet: %s", len(used), error)
-                self._used = {**used, **self._used}
-                if not connection.in_atomic_block:
-                    connection.close()
+                self._note(used)
+
+    def _note(self, used: Mapping[uuid.UUID, datetime]) -> None:
+        with self._noting:
+            for key_id, moment in used.items():
+                self._used[key_id] = max(moment, self._used.get(key_id, moment))
+        self._arrived.set()
 
     def discard(self) -> None:
         """Forget what has not been written."""
         self._used = {}
 
     def _start(self) -> None:
-        with self._starting:
+        with self._writing:
             if self._thread is None:
                 self._thread = Thread(target=self._write_forever, name="last-used", daemon=True)
                 self._thread.start()
@@ -86,6 +90,18 @@ class LastUsedRecorder:
 
 
 def write_last_used(used: Mapping[uuid.UUID, datetime]) -> None:
+    """Write the times, on a new connection if this thread's broke while it was idle."""
+    try:
+        execute_record(used)
+    except (OperationalError, InterfaceError):
+        if connection.in_atomic_block:
+            raise
+        connection.close()
+        execute_record(used)
+
+
+def execute_record(used: Mapping[uuid.UUID, datetime]) -> None:
+    connection.health_check_done = True  # type: ignore[attr-defined]  # trying is the check
     with connection.cursor() as cursor:
         cursor.execute(RECORD, [list(used.keys()), list(used.values())])
 

@@ -10,8 +10,8 @@ BEGIN
     IF NEW.revoked_at IS NOT NULL THEN
         RETURN NEW;
     END IF;
-    IF current_setting('transaction_isolation') = 'repeatable read' THEN
-        RAISE EXCEPTION 'API keys are not created under repeatable read'
+    IF current_setting('transaction_isolation') NOT IN ('read committed', 'read uncommitted') THEN
+        RAISE EXCEPTION 'API keys are created under read committed only'
             USING ERRCODE = 'invalid_transaction_state';
     END IF;
     PERFORM 1 FROM accounts_user WHERE id = NEW.owner_id FOR NO KEY UPDATE;

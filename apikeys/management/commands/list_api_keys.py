@@ -32,7 +32,7 @@ class Command(BaseCommand):
                     "active" if api_key.is_active else "revoked",
                     moment(api_key.created_at),
                     moment(api_key.last_used_at),
-                    api_key.name,
+                    api_key.name_for_terminals,
                 )
             )
 

@@ -23,7 +23,9 @@ class Command(BaseCommand):
         if len(candidates) > 1:
             raise CommandError(
                 "Several API keys have this prefix; name one by its id:\n"
-                + "\n".join(f"  {one.id}  {one.owner}  {one.name}" for one in candidates)
+                + "\n".join(
+                    f"  {one.id}  {one.owner}  {one.name_for_terminals}" for one in candidates
+                )
             )
         revoked = found.revoke()
         self.stdout.write(
