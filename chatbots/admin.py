@@ -1,6 +1,7 @@
 """Staff's view of chatbots."""
 
 from django.contrib import admin
+from django.http import HttpRequest
 
 from chatbots.models import Chatbot
 
@@ -12,3 +13,9 @@ class ChatbotAdmin(admin.ModelAdmin[Chatbot]):
     list_filter = ("provider", "is_active")
     search_fields = ("name", "owner__email")
     readonly_fields = ("owner", "slug", "created_at", "deleted_at")
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: Chatbot | None = None) -> bool:
+        return False

@@ -2,6 +2,7 @@
 
 import uuid
 from collections.abc import Sequence
+from itertools import pairwise
 
 from django.db import transaction
 from django.utils import timezone
@@ -22,8 +23,12 @@ def latest_turns(chatbot: Chatbot, session_id: str) -> Sequence[Turn]:
     messages = Message.objects.filter(
         conversation__chatbot=chatbot, conversation__session_id=session_id
     ).order_by("-id")[: 2 * HISTORY_TURNS]
-    texts = [message.text for message in messages][::-1]
-    return [Turn(*pair) for pair in zip(texts[::2], texts[1::2], strict=True)]
+    oldest_first = list(messages)[::-1]
+    return [
+        Turn(question.text, answer.text)
+        for question, answer in pairwise(oldest_first)
+        if (question.role, answer.role) == (Message.Role.USER, Message.Role.ASSISTANT)
+    ]
 
 
 @transaction.atomic

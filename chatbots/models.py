@@ -33,6 +33,8 @@ class ChatbotQuerySet(SoftDeletableQuerySet, models.QuerySet["Chatbot"]):
 
 
 class Chatbot(models.Model):
+    SLUG_IS_TAKEN = "chatbots_chatbot_slug"
+
     class Provider(models.TextChoices):
         BUILTIN = "builtin", "Built-in"
         CHATGPT = "chatgpt", "ChatGPT"
@@ -66,7 +68,7 @@ class Chatbot(models.Model):
 
     def slug_candidates(self) -> Iterator[str]:
         """Yield slugs made from the name, without end: `shop`, `shop-2`, `shop-3`, …"""
-        stem = slugify(self.name) or "chatbot"
+        stem = slugify(self.name)[:NAME_MAX_LENGTH] or "chatbot"
         yield stem
         for number in count(2):
             yield f"{stem}-{number}"

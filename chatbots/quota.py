@@ -1,15 +1,18 @@
 """The monthly messages of an account, reserved before an answer is made."""
 
+import logging
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, date
 
-from django.db import connection
+from django.db import DatabaseError, connection
 from django.db.models import F
 from django.utils import timezone
 
 from chatbots.models import MessageUsage
+
+logger = logging.getLogger(__name__)
 
 
 class MessageQuotaReached(Exception):
@@ -47,9 +50,23 @@ def reserved_message(owner_id: uuid.UUID) -> Iterator[None]:
     try:
         yield
     except BaseException:
-        usage = MessageUsage.objects.filter(owner_id=owner_id, month=month)
-        usage.update(used=F("used") - 1)
+        give_back(owner_id, month)
         raise
+
+
+def give_back(owner_id: uuid.UUID, month: date) -> None:
+    """Uncount a message; a failure of that is logged and does not hide why it is done."""
+    check_connection_again()
+    try:
+        usage = MessageUsage.objects.filter(owner_id=owner_id, month=month, used__gt=0)
+        usage.update(used=F("used") - 1)
+    except DatabaseError:
+        logger.exception("a message of account %s stays counted, though it failed", owner_id)
+
+
+def check_connection_again() -> None:
+    """Have the next statement see first whether the connection broke during a long wait."""
+    connection.health_check_done = False  # type: ignore[attr-defined]
 
 
 def current_month() -> date:

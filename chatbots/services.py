@@ -6,11 +6,12 @@ from collections.abc import Sequence
 from django.db import IntegrityError, transaction
 
 from accounts.models import User
+from apikeys.services import violated_constraint
 from chatbots.conversations import latest_turns, store_turn
 from chatbots.models import Chatbot, Chunk, Source
 from chatbots.providers import provider_for
 from chatbots.providers.base import Prompt, Turn
-from chatbots.quota import reserved_message
+from chatbots.quota import check_connection_again, reserved_message
 from chatbots.retrieval import Findings, search
 from chatbots.training import split
 
@@ -31,10 +32,12 @@ def create_chatbot(owner: User, name: str, *, provider: str = Chatbot.Provider.B
         try:
             with transaction.atomic():
                 chatbot.save(force_insert=True)
-        except IntegrityError:
-            continue
-        return chatbot
-    raise AssertionError("slug candidates never end")
+        except IntegrityError as error:
+            if violated_constraint(error) != Chatbot.SLUG_IS_TAKEN:
+                raise
+        else:
+            break
+    return chatbot
 
 
 @transaction.atomic
@@ -66,6 +69,7 @@ def answer_message(chatbot: Chatbot, session_id: str, message: str) -> str:
         if findings.passages:
             prompt = Prompt(message, findings, history, chatbot.system_prompt)
             answer = provider_for(chatbot).answer(prompt)
+            check_connection_again()
         turn = Turn(message, answer or chatbot.fallback_message)
         store_turn(chatbot, session_id, turn)
     return turn.answer

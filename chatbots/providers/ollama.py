@@ -3,6 +3,7 @@
 from typing import Any
 
 from chatbots.providers.base import Prompt, ProviderError
+from chatbots.providers.deadline import within
 from chatbots.providers.prompting import messages, read_reply
 
 
@@ -16,6 +17,9 @@ class OllamaProvider:
         self.timeout_seconds = timeout_seconds
 
     def answer(self, prompt: Prompt) -> str | None:
+        return within(self.timeout_seconds, lambda: self._ask(prompt))
+
+    def _ask(self, prompt: Prompt) -> str | None:
         import httpx2  # here, since most processes never call it
 
         body: dict[str, Any] = {

@@ -4,7 +4,7 @@ import secrets
 
 from chatbots.providers.base import ChatMessage, Prompt
 
-# A model that has no answer says this; it is no text that a passage or a visitor could contain.
+# A model that has no answer says this. A visitor who makes it say so gets the fallback message.
 NO_ANSWER = "NO_ANSWER"
 
 RULES = """\
@@ -37,6 +37,9 @@ def messages(prompt: Prompt) -> list[ChatMessage]:
 
 
 def read_reply(reply: str) -> str | None:
-    """Return a model's answer, or None where it said that it has none."""
-    text = reply.strip()
+    """Return a model's answer, or None where it said that it has none.
+
+    What no database stores (NUL, half an emoji of an answer that was cut) is left out or replaced.
+    """
+    text = reply.replace("\0", "").encode(errors="replace").decode().strip()
     return None if text.strip("`\"'. ") == NO_ANSWER else text
