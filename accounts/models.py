@@ -14,7 +14,9 @@ from django.utils import timezone
 class PlanManager(models.Manager["Plan"]):
     def default(self) -> "Plan":
         """Return the plan of new accounts; makes one with the usual numbers if there is none."""
-        plan, _ = self.get_or_create(is_default=True, defaults={"name": "Free"})
+        plan = self.filter(is_default=True).first()
+        if plan is None:
+            plan, _ = self.update_or_create(name="Free", defaults={"is_default": True})
         return plan
 
 
@@ -58,7 +60,8 @@ class Plan(models.Model):
 
 class UserManager(BaseUserManager["User"]):
     def create_user(self, email: str, password: str | None = None, **fields: Any) -> "User":
-        fields.setdefault("plan", Plan.objects.default())
+        if "plan" not in fields:
+            fields["plan"] = Plan.objects.default()
         user = self.model(email=email.strip().lower(), **fields)
         user.set_password(password)
         user.save(using=self._db)
