@@ -16,12 +16,13 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from insitechat.local.engines import Engine, EngineError, Postgres, Valkey, with_parent
-from insitechat.paths import DATA, LOCAL_ENVIRONMENT, PROJECT
+from insitechat.paths import DATA, LOCAL_ENVIRONMENT, LOCK, PROJECT
 
 HOST = "127.0.0.1"
+STOPS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 READY_TIMEOUT_SECONDS = 60.0
 STOP_TIMEOUT_SECONDS = 45.0  # longer than gunicorn's own graceful timeout
-DEMO_LOGIN = DATA / "demo-login"
+DEMO_PASSWORD = DATA / "demo-password"
 DEMO_CHATBOT = DATA / "demo-chatbot"
 SECRET_KEY = DATA / "secret-key"
 
@@ -31,12 +32,19 @@ class CannotRun(Exception):
 
 
 def main() -> None:
-    for stop in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-        signal.signal(stop, lambda *_: sys.exit(0))
+    for stop in STOPS:
+        signal.signal(stop, leave)
     try:
         run()
     except (CannotRun, EngineError) as error:
         sys.exit(f"\n{error}")
+
+
+def leave(*_: object) -> NoReturn:
+    """End in order; a second Ctrl-C does not disturb that."""
+    for stop in STOPS:
+        signal.signal(stop, signal.SIG_IGN)
+    sys.exit(0)
 
 
 def run() -> None:
@@ -47,9 +55,9 @@ def run() -> None:
         check_port(port)
         engines = [stack.enter_context(running(engine)) for engine in engines_needed()]
         stack.enter_context(environment(port, engines))
-        greeting = prepare(f"http://{HOST}:{port}")
+        migrate()
         server = stack.enter_context(serving(port))
-        print(greeting, flush=True)
+        print(greeting(f"http://{HOST}:{port}"), flush=True)
         watch(server, engines)
 
 
@@ -75,7 +83,7 @@ def check_port(port: int) -> None:
 @contextmanager
 def only_one() -> Iterator[None]:
     """Refuse to run twice on the same data."""
-    with (DATA / "lock").open("w") as lock:
+    with LOCK.open("w") as lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as error:
@@ -94,8 +102,8 @@ def engines_needed() -> list[Engine]:
 
 @contextmanager
 def running(engine: Engine) -> Iterator[Engine]:
-    engine.start()
     try:
+        engine.start()
         yield engine
     finally:
         engine.stop()
@@ -106,7 +114,7 @@ def environment(port: int, engines: list[Engine]) -> Iterator[None]:
     """Set what the settings need, here and for every manage.py beside this, while it lasts."""
     names = {Postgres: "DATABASE_URL", Valkey: "REDIS_URL"}
     values = {
-        "SECRET_KEY": os.environ.get("SECRET_KEY") or kept_secret(),
+        "SECRET_KEY": os.environ.get("SECRET_KEY") or kept(SECRET_KEY, 64),
         "PUBLIC_URL": os.environ.get("PUBLIC_URL") or f"http://{HOST}:{port}",
         **{names[type(engine)]: engine.url for engine in engines},
     }
@@ -120,19 +128,24 @@ def environment(port: int, engines: list[Engine]) -> Iterator[None]:
         LOCAL_ENVIRONMENT.unlink(missing_ok=True)
 
 
-def kept_secret() -> str:
-    if not SECRET_KEY.exists():
-        write_private(SECRET_KEY, secrets.token_urlsafe(64))
-    return SECRET_KEY.read_text()
+def kept(file: Path, characters: int) -> str:
+    """Return the random text in a file, made when it is first asked for."""
+    if not file.exists():
+        write_private(file, secrets.token_urlsafe(characters))
+    return file.read_text()
 
 
 def write_private(file: Path, text: str) -> None:
-    file.touch(mode=0o600)
-    file.write_text(text)
+    """Write a file that only its owner may read, whole or not at all."""
+    new = file.with_name(f"{file.name}.new")
+    new.unlink(missing_ok=True)
+    new.touch(mode=0o600)
+    new.write_text(text)
+    new.replace(file)
 
 
-def prepare(address: str) -> str:
-    """Bring the schema up to date, make the demo on the first start; return what to tell people."""
+def migrate() -> None:
+    """Bring the schema up to date."""
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "insitechat.settings")
     import django
 
@@ -140,17 +153,23 @@ def prepare(address: str) -> str:
     from django.core.management import call_command
     from django.db import connections
 
+    call_command("migrate", verbosity=0)
+    connections.close_all()
+
+
+def greeting(address: str) -> str:
+    """Return what to tell people; makes the demo on the first start, whose key is in it."""
+    from django.db import connections
+
     from insitechat.demo import EMAIL, create_demo, curl
 
-    call_command("migrate", verbosity=0)
-    demo = create_demo()
+    demo = create_demo(kept(DEMO_PASSWORD, 12))
     connections.close_all()
     if demo:
-        write_private(DEMO_LOGIN, demo.password)
         write_private(DEMO_CHATBOT, demo.chatbot_id)
     lines = [f"\nInsiteChat serves on {address}. Ctrl-C stops it.", f"\nDashboard   {address}/"]
-    if DEMO_LOGIN.exists():
-        lines.append(f"Demo login  {EMAIL}  {DEMO_LOGIN.read_text()}")
+    if DEMO_CHATBOT.exists():
+        lines.append(f"Demo login  {EMAIL}  {DEMO_PASSWORD.read_text()}")
     lines.append(f"API docs    {address}/api/v1/docs")
     if demo:
         lines.append("\nThe demo's API key is in this command, and shown only now:\n")
@@ -169,6 +188,7 @@ def serving(port: int) -> Iterator[subprocess.Popen[bytes]]:
     server = subprocess.Popen(
         [*with_parent(), sys.executable, "-m", "gunicorn"],
         cwd=PROJECT,
+        env=os.environ | {"BIND": f"{HOST}:{port}"},
         stdin=subprocess.DEVNULL,
         start_new_session=True,
     )

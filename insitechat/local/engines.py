@@ -28,6 +28,8 @@ SOCKET_PATH_MAX_BYTES = 107
 START_TIMEOUT_SECONDS = 30.0
 STOP_TIMEOUT_SECONDS = 30.0
 ROLE = "insitechat"
+# One for each thread of each worker, and room for commands beside them.
+MAX_CONNECTIONS = 500
 
 
 class EngineError(Exception):
@@ -116,6 +118,7 @@ class Postgres(Engine):
         if not (self.data / "PG_VERSION").exists():
             self._initialise()
         options = ["-c", "listen_addresses=", "-c", "unix_socket_permissions=0700"]
+        options += ["-c", f"max_connections={MAX_CONNECTIONS}"]
         if not self.durable:
             options += ["-c", "fsync=off", "-c", "full_page_writes=off"]
         return [
@@ -142,6 +145,7 @@ class Postgres(Engine):
             capture_output=True,
             check=False,
             text=True,
+            start_new_session=True,
         )
         if initdb.returncode:
             raise EngineError(f"initdb failed:\n{initdb.stderr.strip()}")
