@@ -1,8 +1,13 @@
 """How gunicorn serves the project, in development and production alike."""
 
+import json
 import os
+import socket
+from http import HTTPStatus
 from pathlib import Path
 from typing import Any
+
+from gunicorn import util
 
 from insitechat.redaction import RedactingFormatter
 
@@ -25,6 +30,21 @@ if MEMORY.is_dir():
     worker_tmp_dir = str(MEMORY)  # heartbeat files
 
 accesslog = "-" if os.environ.get("ACCESS_LOG") else None
+
+
+def write_error(client: socket.socket, status: int, reason: str, _: str) -> None:
+    """Answer what is no HTTP request in the API's own shape, and quote nothing of it."""
+    body = json.dumps({"detail": HTTPStatus(status).phrase}).encode()
+    head = (
+        f"HTTP/1.1 {status} {reason}\r\n"
+        "Connection: close\r\n"
+        "Content-Type: application/json\r\n"
+        f"Content-Length: {len(body)}\r\n\r\n"
+    )
+    util.write_nonblock(client, head.encode("ascii") + body)
+
+
+util.write_error = write_error  # gunicorn has no setting for it
 
 
 def on_starting(server: Any) -> None:

@@ -41,7 +41,7 @@ class Api(NinjaAPI):
         return document(super().get_openapi_schema(**kwargs))
 
     def on_exception(self, request: HttpRequest, exc: Any) -> HttpResponse:
-        return errors.answer(exc)
+        return errors.answer(request, exc)
 
 
 api = Api(

@@ -1,7 +1,6 @@
 """What a newcomer finds on the first start: an account, a trained chatbot, and one key."""
 
-import secrets
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from django.db import transaction
 
@@ -19,25 +18,23 @@ TEXTS = (PROJECT / "docs" / "api-keys.md",)
 
 @dataclass(frozen=True, slots=True)
 class Demo:
-    """The demo's secrets, which exist in the clear only here and with whoever is shown them."""
+    """What a newcomer needs to call the demo chatbot; the token is shown this once."""
 
-    password: str = field(repr=False)
     token: Token
     chatbot_id: str
 
 
 @transaction.atomic
-def create_demo() -> Demo | None:
+def create_demo(password: str) -> Demo | None:
     """Make the demo account with a chatbot and a key; None where there is any account already."""
     if User.objects.exists():
         return None
-    password = secrets.token_urlsafe(12)
     owner = User.objects.create_user(EMAIL, password)
     chatbot = create_chatbot(owner, CHATBOT)
     for text in TEXTS:
-        add_text_source(chatbot, text.name, text.read_text())
+        add_text_source(chatbot, text.name, text.read_text(encoding="utf-8"))
     created = create_api_key(owner, "Demo")
-    return Demo(password, created.token, str(chatbot.id))
+    return Demo(created.token, str(chatbot.id))
 
 
 def curl(address: str, chatbot_id: str, key: str) -> str:

@@ -6,8 +6,9 @@ from http import HTTPStatus
 from typing import Any, NamedTuple
 
 from django.core.exceptions import BadRequest, RequestDataTooBig, SuspiciousOperation
+from django.core.signals import got_request_exception
 from django.db import InterfaceError, OperationalError
-from django.http import Http404, HttpResponse, JsonResponse, UnreadablePostError
+from django.http import Http404, HttpRequest, HttpResponse, JsonResponse, UnreadablePostError
 from django.http.multipartparser import MultiPartParserError
 from ninja.errors import HttpError, ValidationError
 
@@ -44,6 +45,8 @@ def unreadable(error: HttpError) -> str:
     return str(cause) if isinstance(cause, UnreadableBody) else str(error)
 
 
+# A server that has become a standby, until the other one answers at its address.
+READ_ONLY_TRANSACTION = "25006"
 UNAVAILABLE = Meaning(
     HTTPStatus.SERVICE_UNAVAILABLE, "Service temporarily unavailable.", logging.ERROR
 )
@@ -76,27 +79,34 @@ MEANINGS: dict[type[Exception], Meaning] = {
 }
 
 
-def answer(error: Exception) -> JsonResponse:
-    """Turn an exception into the answer that it means."""
+def answer(request: HttpRequest, error: Exception) -> JsonResponse:
+    """Turn an exception into the answer that it means, and log what is not the client's fault."""
     if isinstance(error, ValidationError) and error.errors[0]["loc"][0] == "path":
         error = Http404()  # what is not shaped like an id is nobody's id
     if isinstance(error, HttpError):
         return error_response(error.status_code, unreadable(error))
-    meaning = next(MEANINGS[kind] for kind in type(error).__mro__ if kind in MEANINGS)
+    meaning = meaning_of(error)
     if meaning.log_level:
-        unexpected = meaning.status == HTTPStatus.INTERNAL_SERVER_ERROR
-        logger.log(
-            meaning.log_level,
-            "%s: %s",
-            meaning.status.phrase,
-            error,
-            exc_info=error if unexpected else None,
-        )
+        report(request, error, meaning)
     detail = meaning.detail if isinstance(meaning.detail, str) else meaning.detail(error)
     response = error_response(meaning.status, detail)
     if isinstance(error, LimitExceeded):
         add_fields(response, error.decision)
     return response
+
+
+def meaning_of(error: Exception) -> Meaning:
+    if getattr(error.__cause__, "sqlstate", None) == READ_ONLY_TRANSACTION:
+        return UNAVAILABLE
+    return next(MEANINGS[kind] for kind in type(error).__mro__ if kind in MEANINGS)
+
+
+def report(request: HttpRequest, error: Exception, meaning: Meaning) -> None:
+    unexpected = meaning.status == HTTPStatus.INTERNAL_SERVER_ERROR
+    exc_info = error if unexpected else None
+    logger.log(meaning.log_level, "%s: %s", meaning.status.phrase, error, exc_info=exc_info)
+    if unexpected:
+        got_request_exception.send(sender=None, request=request)
 
 
 def error_response(status: int, detail: str) -> JsonResponse:

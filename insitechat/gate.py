@@ -30,6 +30,9 @@ def gate(get_response: Handler) -> Handler:
     """
 
     def routed(request: HttpRequest) -> HttpResponse:
+        if "HTTP_TRANSFER_ENCODING" in request.META:
+            # Django reads a body of a known length only.
+            return errors.error_response(411, "Send the body with a Content-Length.")
         return errors.as_json(get_response(request))
 
     limiter = limiter_for(settings.REDIS_URL)
@@ -44,7 +47,7 @@ def gate(get_response: Handler) -> Handler:
             refuse_plain_http(request)
             response = through(request)
         except Exception as error:  # noqa: BLE001 (the table knows every exception)
-            response = errors.answer(error)
+            response = errors.answer(request, error)
         response.headers["Cache-Control"] = "no-store"
         if through is keyed and response.status_code == 401:
             response.headers["WWW-Authenticate"] = "Bearer"

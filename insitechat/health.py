@@ -1,29 +1,44 @@
 """What an orchestrator asks: does the process live, can it serve."""
 
+from collections.abc import Callable
+
 from django.conf import settings
 from django.db import DatabaseError, connection
 from django.db.migrations.executor import MigrationExecutor
-from django.http import HttpRequest, JsonResponse
+from django.http import HttpRequest, HttpResponse, JsonResponse
 
 from ratelimit.limiter import limiter_for
 
+Handler = Callable[[HttpRequest], HttpResponse]
 
-def healthz(request: HttpRequest) -> JsonResponse:
+
+def health_checks(get_response: Handler) -> Handler:
+    """Django middleware that answers probes, which name any host, before anybody looks at it."""
+
+    def middleware(request: HttpRequest) -> HttpResponse:
+        if request.path_info == "/healthz":
+            return healthz()
+        if request.path_info == "/readyz":
+            return readyz()
+        return get_response(request)
+
+    return middleware
+
+
+def healthz() -> JsonResponse:
     """Answer 200 for as long as the process serves requests at all."""
     return JsonResponse({"status": "ok"})
 
 
-def readyz(request: HttpRequest) -> JsonResponse:
+def readyz() -> JsonResponse:
     """Answer 200 if both engines answer and the schema is current, else 503 and what lacks."""
-    missing = [
-        name
-        for name, is_there in (
-            ("database", database_answers),
-            ("migrations", migrations_are_applied),
-            ("redis", redis_answers),
-        )
-        if not is_there()
-    ]
+    missing = []
+    if not database_answers():
+        missing.append("database")
+    elif not migrations_are_applied():
+        missing.append("migrations")
+    if not limiter_for(settings.REDIS_URL).redis_answers():
+        missing.append("redis")
     if missing:
         return JsonResponse({"status": "unavailable", "missing": missing}, status=503)
     return JsonResponse({"status": "ok"})
@@ -45,7 +60,3 @@ def migrations_are_applied() -> bool:
         return not executor.migration_plan(executor.loader.graph.leaf_nodes())
     except DatabaseError:
         return False
-
-
-def redis_answers() -> bool:
-    return limiter_for(settings.REDIS_URL).redis_answers()

@@ -10,12 +10,12 @@ import django_stubs_ext
 import environ
 from django.core.exceptions import ImproperlyConfigured
 
-from insitechat.paths import LOCAL_ENVIRONMENT, PROJECT
+from insitechat.paths import LOCAL_ENVIRONMENT, PROJECT, is_served_here
 
 django_stubs_ext.monkeypatch()
 
 env = environ.FileAwareEnv()
-if LOCAL_ENVIRONMENT.exists():
+if is_served_here():
     env.read_env(str(LOCAL_ENVIRONMENT))
 
 
@@ -62,6 +62,7 @@ INSTALLED_APPS = [
 ]
 MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
+    "insitechat.health.health_checks",
     "insitechat.gate.gate",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "csp.middleware.CSPMiddleware",
@@ -95,11 +96,14 @@ _database = env.db_url("DATABASE_URL")
 DATABASES = {
     "default": {
         **_database,
-        # Each thread keeps its connection. A broken one costs one retry (apikeys.models), which
-        # is cheaper than asking the server before each request whether it is still there.
+        # Each thread keeps its connection and asks before use whether it still works; requests
+        # with a key do without asking (apikeys.models).
         "CONN_MAX_AGE": None,
+        "CONN_HEALTH_CHECKS": True,
         "OPTIONS": {
             "connect_timeout": 3,
+            "tcp_user_timeout": 10_000,
+            "keepalives_idle": 30,
             "application_name": "insitechat",
             **_database.get("OPTIONS", {}),
         },
@@ -205,6 +209,7 @@ LOGGING = {
         "django": {"handlers": [], "level": "INFO", "propagate": True},
         # Refused requests are everyday and could be sent by the million; failures are logged.
         "django.request": {"level": "ERROR"},
+        "django.security.DisallowedHost": {"level": "CRITICAL"},
         # The client library logs each request it makes, addresses and all.
         "httpx2": {"level": "WARNING"},
         "openai": {"level": "WARNING"},

@@ -5,13 +5,10 @@ from django.urls import include, path
 from django.views.defaults import page_not_found
 from django.views.generic import RedirectView
 
-from insitechat import health
 from insitechat.api import api
 
 urlpatterns = [
     path("", RedirectView.as_view(pattern_name="api-keys")),
-    path("healthz", health.healthz),
-    path("readyz", health.readyz),
     path("api/v1", page_not_found, {"exception": None}),  # not a redirect to api/v1/
     path("api/v1/", api.urls),
     path("admin/", admin.site.urls),

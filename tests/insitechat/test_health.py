@@ -104,7 +104,7 @@ def test_it_lives_through_engines_that_come_and_go(engines: Engines) -> None:
     assert gone.content == b'{"detail": "Service temporarily unavailable."}'
     assert get(service, chatbots, "garbage").status_code == 401
     ready = get(service, "/readyz")
-    assert (ready.status_code, ready.json()["missing"]) == (503, ["database", "migrations"])
+    assert (ready.status_code, ready.json()["missing"]) == (503, ["database"])
     assert get(service, "/healthz").status_code == 200
     engines.postgres.start()
     assert get(service, chatbots, key).status_code == 200

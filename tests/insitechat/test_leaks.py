@@ -17,8 +17,8 @@ from pytest_django import Settings
 from redis import Redis
 
 from accounts.models import User
-from apikeys import tokens
-from apikeys.models import ApiKey, ApiKeyQuerySet
+from apikeys import auth, tokens
+from apikeys.models import ApiKey
 from apikeys.services import create_api_key, revoke_api_key
 from chatbots.models import Chatbot
 from insitechat.redaction import RedactingFormatter, redact
@@ -152,10 +152,10 @@ def broken_store(monkeypatch: pytest.MonkeyPatch) -> None:
 def broken_lookup(monkeypatch: pytest.MonkeyPatch) -> None:
     """Break the look-up of a key with a bug that repeats what it was given."""
 
-    def fail(_: Any, digest: bytes) -> None:
+    def fail(digest: bytes) -> None:
         raise RuntimeError(f"looking for {digest!r}")
 
-    monkeypatch.setattr(ApiKeyQuerySet, "find_active", fail)
+    monkeypatch.setattr(auth, "find_active_key", fail)
 
 
 @pytest.mark.parametrize("debug", [True, False])

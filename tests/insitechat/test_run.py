@@ -199,5 +199,5 @@ def test_its_own_data_is_for_its_owner_alone(first: tuple[Checkout, str]) -> Non
     checkout, _ = first
     data = checkout.folder / ".data"
     assert stat.S_IMODE(data.stat().st_mode) == 0o700
-    for name in ("secret-key", "demo-login"):
+    for name in ("secret-key", "demo-password"):
         assert stat.S_IMODE((data / name).stat().st_mode) == 0o600
