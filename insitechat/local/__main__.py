@@ -22,6 +22,8 @@ HOST = "127.0.0.1"
 STOPS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 READY_TIMEOUT_SECONDS = 60.0
 STOP_TIMEOUT_SECONDS = 45.0  # longer than gunicorn's own graceful timeout
+# gunicorn's workers miss a signal that comes while they start; nobody is served then yet.
+STOP_WHILE_STARTING_TIMEOUT_SECONDS = 3.0
 DEMO_PASSWORD = DATA / "demo-password"
 DEMO_CHATBOT = DATA / "demo-chatbot"
 SECRET_KEY = DATA / "secret-key"
@@ -192,15 +194,17 @@ def serving(port: int) -> Iterator[subprocess.Popen[bytes]]:
         stdin=subprocess.DEVNULL,
         start_new_session=True,
     )
+    patience_seconds = STOP_WHILE_STARTING_TIMEOUT_SECONDS
     try:
         wait_until_ready(server, port)
+        patience_seconds = STOP_TIMEOUT_SECONDS
         yield server
     finally:
         server.terminate()
         try:
-            server.wait(STOP_TIMEOUT_SECONDS)
+            server.wait(patience_seconds)
         except subprocess.TimeoutExpired:
-            server.kill()
+            os.killpg(server.pid, signal.SIGKILL)
             server.wait()
 
 

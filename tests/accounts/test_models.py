@@ -10,6 +10,12 @@ def test_there_is_one_default_plan(db: None) -> None:
         Plan.objects.create(name="Other", is_default=True)
 
 
+def test_without_a_default_the_free_plan_becomes_it(db: None) -> None:
+    free = Plan.objects.default()
+    Plan.objects.update(is_default=False)
+    assert Plan.objects.default() == free
+
+
 def test_a_plan_allows_at_least_one_request(db: None) -> None:
     with pytest.raises(IntegrityError), transaction.atomic():
         Plan.objects.create(name="None", requests_per_minute=0)

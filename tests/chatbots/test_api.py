@@ -4,6 +4,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from django.db import IntegrityError
 from django.utils import timezone
 from pytest_django import DjangoAssertNumQueries
 
@@ -135,3 +136,12 @@ def test_slugs_are_their_owners_alone(alice: User, stranger: User) -> None:
     slugs = [create_chatbot(alice, name).slug for name in ("My Shop", "my shop", "店", "店")]
     assert slugs == ["my-shop", "my-shop-2", "chatbot", "chatbot-2"]
     assert create_chatbot(stranger, "My Shop").slug == "my-shop"
+
+
+def test_a_name_whose_slug_grows_still_fits(alice: User) -> None:
+    assert [len(create_chatbot(alice, "㎨" * 100).slug) for _ in range(2)] == [100, 102]
+
+
+def test_what_is_wrong_with_a_chatbot_but_its_slug_is_said(alice: User) -> None:
+    with pytest.raises(IntegrityError):
+        create_chatbot(alice, "Shop", provider=None)  # type: ignore[arg-type]

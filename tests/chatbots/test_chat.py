@@ -152,6 +152,15 @@ class TestConversations:
         chat(api, chatbot, session_id="a")
         assert latest_turns(other, "a") == []
 
+    def test_a_message_that_is_missing_does_not_break_the_session(
+        self, api: ApiClient, chatbot: Chatbot
+    ) -> None:
+        for _ in range(3):
+            chat(api, chatbot, session_id="a")
+        Message.objects.all()[1].delete()
+        assert chat(api, chatbot, session_id="a").status_code == 200
+        assert len(latest_turns(chatbot, "a")) == 3
+
     @pytest.mark.django_db(transaction=True)
     def test_turns_that_end_at_once_do_not_mix(self) -> None:
         chatbot = create_chatbot(User.objects.create_user("a@example.org"), "Bot")
@@ -230,6 +239,24 @@ class TestQuota:
         monkeypatch.setattr(provider, "answer", lambda _: seen.append(used(alice)))
         chat(api, chatbot)
         assert seen == [1]
+
+    def test_a_count_that_staff_set_back_does_not_hide_the_failure(
+        self,
+        api: ApiClient,
+        chatbot: Chatbot,
+        alice: User,
+        provided: Callable[..., Recorded],
+        monkeypatch: pytest.MonkeyPatch,
+    ) -> None:
+        provider = provided()
+
+        def fail(_: Prompt) -> None:
+            MessageUsage.objects.update(used=0)
+            raise ProviderError
+
+        monkeypatch.setattr(provider, "answer", fail)
+        assert chat(api, chatbot).status_code == 502
+        assert used(alice) == 0
 
     @pytest.mark.parametrize(
         ("now", "month"),

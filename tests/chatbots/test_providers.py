@@ -31,7 +31,7 @@ class LlmServer:
         self.reply = "Yes, we do."
         self.status = 200
         self.raw: bytes | None = None
-        self.delay_seconds = 0.0
+        self.delay_seconds = self.trickle_seconds = 0.0
         outer = self
 
         class Handler(BaseHTTPRequestHandler):
@@ -45,7 +45,10 @@ class LlmServer:
                 self.send_header("Content-Type", "application/json")
                 self.send_header("Content-Length", str(len(content)))
                 self.end_headers()
-                self.wfile.write(content)
+                for byte in content if outer.trickle_seconds else ():
+                    self.wfile.write(bytes([byte]))
+                    time.sleep(outer.trickle_seconds)
+                self.wfile.write(b"" if outer.trickle_seconds else content)
 
             def log_message(self, *_: Any) -> None:
                 pass
@@ -191,6 +194,30 @@ def test_its_time_out_is_a_502(
     assert detail(response) == "The chatbot's provider did not answer."
     assert MessageUsage.objects.get(owner=alice).used == 0
     assert len(llm.requests) == 1  # not tried twice: the caller waits
+
+
+def test_a_trickle_is_cut_off(
+    api: ApiClient, bot: Chatbot, llm: LlmServer, settings: Settings, alice: User
+) -> None:
+    llm.trickle_seconds = 0.05
+    settings.PROVIDER_TIMEOUT_SECONDS = 0.5
+    assert chat(api, bot).status_code == 502
+    assert MessageUsage.objects.get(owner=alice).used == 0
+
+
+@pytest.mark.parametrize("reply", ["Yes\0, we do.", "Yes, we do.\udc00"])
+def test_what_no_database_stores_is_left_out(
+    api: ApiClient, bot: Chatbot, llm: LlmServer, reply: str
+) -> None:
+    llm.reply = reply
+    assert chat(api, bot).json()["response"].rstrip("?") == "Yes, we do."
+
+
+@pytest.mark.parametrize("bot", LLMS, indirect=True)
+def test_an_address_that_is_none_is_a_502(api: ApiClient, bot: Chatbot, settings: Settings) -> None:
+    settings.OPENAI_API_KEY = settings.GEMINI_API_KEY = "x"
+    settings.OPENAI_BASE_URL = settings.GEMINI_BASE_URL = settings.OLLAMA_BASE_URL = "http://[::1"
+    assert chat(api, bot).status_code == 502
 
 
 @pytest.mark.parametrize("provider", ["chatgpt", "gemini"])

@@ -110,3 +110,29 @@ def test_a_new_account_starts_from_the_admin(staff: Client) -> None:
 
 def test_account_owners_do_not_get_in(browser: Client) -> None:
     assert browser.get("/admin/").status_code == 302
+
+
+def test_chatbots_are_neither_added_nor_deleted(staff: Client, chatbot: Chatbot) -> None:
+    assert staff.get("/admin/chatbots/chatbot/add/").status_code == 403
+    assert staff.get(f"/admin/chatbots/chatbot/{chatbot.id}/delete/").status_code == 403
+
+
+def test_an_account_is_deleted_with_all_that_it_owns(
+    staff: Client, alices_key: CreatedKey, chatbot: Chatbot
+) -> None:
+    url = f"/admin/accounts/user/{chatbot.owner_id}/delete/"
+    assert staff.get(url).status_code == 200
+    assert staff.post(url, {"post": "yes"}).status_code == 302
+    assert not ApiKey.objects.exists()
+    assert not Chatbot.objects.exists()
+    assert ApiClient(alices_key.token.plaintext).get("/chatbots").status_code == 401
+
+
+def test_another_plan_becomes_the_default(staff: Client) -> None:
+    large = Plan.objects.create(name="Large")
+    old = Plan.objects.default()
+    staff.post("/admin/accounts/plan/", {"action": "make_default", "_selected_action": large.id})
+    assert Plan.objects.default() == large
+    old.refresh_from_db()
+    assert not old.is_default
+    assert User.objects.create_user("new@example.org").plan == large

@@ -21,6 +21,11 @@ def test_both_are_well(db: None) -> None:
     assert Client().get("/readyz").json() == {"status": "ok"}
 
 
+@pytest.mark.parametrize("path", ["/healthz", "/readyz"])
+def test_probes_may_name_any_host(db: None, path: str) -> None:
+    assert Client().get(path, headers={"Host": "10.0.0.7:8000"}).status_code == 200
+
+
 def test_a_missing_migration_is_named(db: None) -> None:
     MigrationRecorder.Migration.objects.filter(app="apikeys").delete()
     response = Client().get("/readyz")
@@ -117,3 +122,18 @@ def test_a_restart_of_the_database_between_two_calls_goes_unnoticed(engines: Eng
         engines.postgres.stop()
         engines.postgres.start()
         assert [client.get("/chatbots").status_code for _ in range(20)] == [200] * 20
+        assert [get(engines.service, "/readyz").status_code for _ in range(20)] == [200] * 20
+
+
+def test_last_use_is_written_though_the_database_restarted(engines: Engines) -> None:
+    def listed() -> str:
+        return engines.manage("list_api_keys", "a@example.org").splitlines()[1]
+
+    with engines.service.client(engines.key) as client:
+        client.get("/chatbots")
+        wait_for(lambda: "never" not in listed())
+        before = listed()
+        engines.postgres.stop()
+        engines.postgres.start()
+        client.get("/chatbots")
+    wait_for(lambda: listed() != before)

@@ -119,12 +119,21 @@ class TestRun:
         assert checkout.processes() == []
         assert not (checkout.folder / ".data" / "local.env").exists()
 
+    def test_a_second_ctrl_c_does_not_disturb_the_stop(self, first: tuple[Checkout, str]) -> None:
+        checkout, _ = first
+        process = checkout.serve(BIND="127.0.0.1:1")  # which is not make run's to heed
+        process.send_signal(signal.SIGINT)
+        process.send_signal(signal.SIGINT)
+        assert process.wait(60) == 0
+        assert checkout.processes() == []
+
     def test_a_killed_run_leaves_nothing_running(self, first: tuple[Checkout, str]) -> None:
         checkout, _ = first
         process = checkout.serve()
         process.kill()
         process.wait()
         wait_for(lambda: not checkout.processes())
+        assert "start everything with `make run`" in checkout.manage("check").stderr
         process = checkout.serve()
         assert checkout.call(self.key).status_code == 200
         end(process)

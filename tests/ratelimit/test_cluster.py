@@ -9,6 +9,7 @@ import pytest
 import redis
 
 from insitechat.local.engines import Valkey
+from ratelimit.limiter import Limiter
 from ratelimit.limits import Limit
 from ratelimit.redis_window import RedisWindow
 from tests.conftest import wait_for
@@ -55,3 +56,12 @@ def test_it_decides_on_a_cluster(cluster_url: str) -> None:
         decisions = [window.hit(subject, Limit(2)) for _ in range(3)]
         assert [decision.allowed for decision in decisions] == [True, True, False]
     window.close()
+
+
+def test_a_cluster_that_is_gone_is_an_outage_like_any_other() -> None:
+    limiter = Limiter(RedisWindow("redis+cluster://127.0.0.1:1"))
+    limiter.prepare(connections=4)
+    subject = str(uuid.uuid4())
+    assert [limiter.hit(subject, Limit(2)).allowed for _ in range(3)] == [True, True, False]
+    assert not limiter.redis_answers()
+    limiter.close()

@@ -9,6 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
+import redis
 
 from insitechat.local.engines import Valkey
 from ratelimit.limiter import Limiter
@@ -127,3 +128,56 @@ def test_after_a_restart_between_two_calls_it_goes_on(limiter: Limiter, valkey: 
     other, mine = Limiter(RedisWindow(valkey.url)), subject()
     wait_for(lambda: limiter.hit(mine, LIMIT).allowed and not other.hit(mine, Limit(1)).allowed)
     other.close()
+
+
+def make_read_only(valkey: Valkey) -> None:
+    with redis.Redis(unix_socket_path=str(valkey.socket)) as client:
+        client.replicaof("127.0.0.1", "1")  # a standby whose master is gone
+
+
+def test_an_engine_that_answers_but_refuses_does_not_lift_the_limit(
+    limiter: Limiter,
+    valkey: Valkey,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    caplog.set_level(logging.INFO, "ratelimit")
+    probed = []
+    answers = limiter.redis_answers
+
+    def note() -> bool:
+        probed.append(answers())
+        return probed[-1]
+
+    monkeypatch.setattr(limiter, "redis_answers", note)
+    make_read_only(valkey)
+    mine = subject()
+    allowed = 0
+
+    def call_until_probed() -> bool:
+        nonlocal allowed
+        allowed += limiter.hit(mine, LIMIT).allowed
+        return len(probed) >= 4
+
+    wait_for(call_until_probed)
+    assert allowed == LIMIT.requests
+    assert not any(probed)
+    assert [record.levelname for record in caplog.records] == ["WARNING"]
+
+
+def test_a_relapse_goes_on_counting_and_takes_longer_to_return(
+    limiter: Limiter, valkey: Valkey, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    mine = subject()
+    needed = []
+    for _ in range(3):
+        freeze(valkey)
+        limiter.hit(subject(), LIMIT)
+        limiter.hit(mine, Limit(2))
+        needed.append(limiter._good_probes)
+        thaw(valkey)
+        wait_for(lambda: not limiter._alone)
+    assert needed == [2, 4, 8]
+    freeze(valkey)
+    limiter.hit(subject(), LIMIT)
+    assert not limiter.hit(mine, Limit(2)).allowed
