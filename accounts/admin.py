@@ -109,7 +109,11 @@ def may_touch(request: HttpRequest, user: User | None) -> bool:
 
 @admin.register(Plan)
 class PlanAdmin(admin.ModelAdmin[Plan]):
-    limits = ("monthly_messages", "requests_per_minute", "max_active_api_keys")
+    limits: ClassVar = {
+        "monthly_messages": "messages per month",
+        "requests_per_minute": "requests per minute",
+        "max_active_api_keys": "active API keys",
+    }
     list_display = ("name", *limits, "is_default")
     fields = ("name", *limits, "is_default", "accounts")
     readonly_fields = ("accounts",)
@@ -128,8 +132,8 @@ class PlanAdmin(admin.ModelAdmin[Plan]):
     def save_model(self, request: HttpRequest, obj: Plan, form: Any, change: bool) -> None:
         super().save_model(request, obj, form, change)
         changes = [
-            f"{limit.replace('_', ' ')} from {form.initial[limit]} to {getattr(obj, limit)}"
-            for limit in self.limits
+            f"{label} from {form.initial[limit]} to {getattr(obj, limit)}"
+            for limit, label in self.limits.items()
             if limit in form.changed_data
         ]
         if change and changes:
@@ -140,22 +144,24 @@ class PlanAdmin(admin.ModelAdmin[Plan]):
 class SecurityEventAdmin(admin.ModelAdmin[SecurityEvent]):
     """To be read, by staff with the permission to view it, and by nobody to be changed."""
 
-    list_display = (
-        *("created_at", "account", "sentence", "actor", "staff_email", "ip_address", "device"),
-    )
+    list_display = ("created_at", "account", "sentence", "who", "place")
     list_select_related = ("account",)
     list_filter = ("kind", "actor")
     search_fields = ("account__email", "staff_email", "details__prefix")
     search_help_text = (
         "E-mail address of the account or of a member of the staff, or a key's prefix"
     )
-    date_hierarchy = "created_at"
+    ordering = ("-id",)  # as the table grows; there is no index on the time alone
     show_full_result_count = False
     fields = (
         *("created_at", "account", "sentence", "actor", "staff_email", "ip_address"),
         *("device", "user_agent"),
     )
     readonly_fields = ("sentence", "device")
+
+    @admin.display(description="Who", ordering="actor")
+    def who(self, event: SecurityEvent) -> str:
+        return event.staff_email or event.get_actor_display()
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         return False

@@ -188,3 +188,8 @@ class SecurityEvent(models.Model):
     @property
     def device(self) -> str:
         return device(self.user_agent)
+
+    @property
+    def place(self) -> str:
+        """Return “192.0.2.7, Firefox on Linux”; empty where nothing is known."""
+        return ", ".join(filter(None, (self.ip_address, self.device)))

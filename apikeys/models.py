@@ -10,7 +10,7 @@ from django.utils import timezone
 
 from accounts import security_log
 from accounts.security_log import Kind
-from apikeys.tokens import PREFIX_LENGTH
+from apikeys.tokens import PREFIX_LENGTH, without_keys
 
 NAME_MAX_LENGTH = 100
 
@@ -114,6 +114,10 @@ class ApiKey(models.Model):
         return self.revoked_at is None
 
     def log(self, kind: Kind, **details: str) -> None:
-        """Add to the owner's security log what happened to this key."""
+        """Add to the owner's security log what happened to this key.
+
+        People may paste a key as a name; the log could never be rid of it.
+        """
         details = {"name": self.name, "prefix": self.prefix, **details}
-        security_log.record(self.owner_id, kind, details)
+        shown = {name: without_keys(text) for name, text in details.items()}
+        security_log.record(self.owner_id, kind, shown)

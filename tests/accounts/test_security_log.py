@@ -10,14 +10,16 @@ from django.contrib.auth import authenticate
 from django.core.management import call_command
 from django.db import DatabaseError, IntegrityError, connection, transaction
 from django.dispatch import Signal
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse
 from django.test import Client
 
 from accounts import security_log, security_signals
 from accounts.devices import device
+from accounts.middleware import SecurityLogMiddleware
 from accounts.models import SecurityEvent, User
 from accounts.security_log import FAILED_SIGN_INS_PER_HOUR, Actor, Kind, record
 from accounts.security_sentences import SENTENCES, sentence
+from apikeys import tokens
 from apikeys.services import CreatedKey, create_api_key, revoke_api_key
 
 FIREFOX = "Mozilla/5.0 (X11; Linux x86_64; rv:128.0) Gecko/20100101 Firefox/128.0"
@@ -189,6 +191,11 @@ class TestApiKeys:
         assert alices_key.token.plaintext[8:] not in stored
         assert alices_key.token.digest.hex() not in stored
 
+    def test_a_key_given_as_a_name_is_cut(self, alice: User) -> None:
+        plaintext = tokens.generate().plaintext
+        create_api_key(alice, f"mine is {plaintext}")
+        assert latest(alice).details["name"] == f"mine is {plaintext[:8]}…"
+
     def test_two_revocations_at_once_are_one_event(self, transactional_db: None) -> None:
         owner = User.objects.create_user("owner@example.org")
         created = create_api_key(owner, "x")
@@ -286,6 +293,19 @@ class TestWhereFrom:
     )
     def test_devices(self, user_agent: str, shown: str) -> None:
         assert device(user_agent) == shown
+
+    def test_a_call_with_a_key_passes_by(self) -> None:
+        seen = []
+
+        def view(request: HttpRequest) -> HttpResponse:
+            seen.append(security_log.request_under_way.get())
+            return HttpResponse()
+
+        request = HttpRequest()
+        SecurityLogMiddleware(view)(request)
+        request.api_key = object()  # type: ignore[attr-defined]
+        SecurityLogMiddleware(view)(request)
+        assert seen == [request, None]
 
     def test_no_request_stays_behind(self, signed_in: Client) -> None:
         signed_in.get("/dashboard/security-log/")

@@ -263,7 +263,7 @@ def test_a_plans_numbers_are_logged_for_each_of_its_accounts(
     assert staff.post(url, {"name": "Free", "is_default": "on", **numbers}).status_code == 302
     assert latest(alice).sentence == (
         "Limits of the plan Free changed: "
-        "monthly messages from 1000 to 10, max active api keys from 5 to 6"
+        "messages per month from 1000 to 10, active API keys from 5 to 6"
     )
     assert latest(alice).actor == Actor.STAFF
     assert not stranger.security_events.exists()
