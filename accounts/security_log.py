@@ -54,13 +54,15 @@ def record(
     )
 
 
-def record_failed_sign_in(account_id: uuid.UUID, request: HttpRequest | None) -> None:
+def record_failed_sign_in(
+    account_id: uuid.UUID, request: HttpRequest | None, kind: Kind = Kind.SIGN_IN_FAILED
+) -> None:
     """Add a failed sign-in, up to FAILED_SIGN_INS_PER_HOUR; a few more when they come at once."""
     recent = SecurityEvent.objects.owned_by(account_id).filter(
-        kind=Kind.SIGN_IN_FAILED, created_at__gt=timezone.now() - timedelta(hours=1)
+        kind=kind, created_at__gt=timezone.now() - timedelta(hours=1)
     )
     if recent.count() < FAILED_SIGN_INS_PER_HOUR:
-        record(account_id, Kind.SIGN_IN_FAILED, actor=Actor.UNKNOWN, request=request)
+        record(account_id, kind, actor=Actor.UNKNOWN, request=request)
 
 
 RECORD_LIMITS_CHANGED = """

@@ -4,6 +4,8 @@ from collections.abc import Mapping
 
 SENTENCES = {
     "email_changed": "E-mail address changed from {before} to {after}",
+    "email_added": "E-mail address {email} added",
+    "email_removed": "E-mail address {email} removed",
     "two_factor_added": "Two-factor sign-in added: {method}",
     "two_factor_removed": "Two-factor sign-in removed: {method}",
     "two_factor_renewed": "Two-factor sign-in renewed: {method}",

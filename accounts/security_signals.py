@@ -17,11 +17,14 @@ from accounts.security_log import Actor, Kind
 ALLAUTH = {
     "allauth.account": {
         "allauth.account.signals.email_changed": Kind.EMAIL_CHANGED,
+        "allauth.account.signals.email_added": Kind.EMAIL_ADDED,
+        "allauth.account.signals.email_removed": Kind.EMAIL_REMOVED,
     },
     "allauth.mfa": {
         "allauth.mfa.signals.authenticator_added": Kind.TWO_FACTOR_ADDED,
         "allauth.mfa.signals.authenticator_removed": Kind.TWO_FACTOR_REMOVED,
         "allauth.mfa.signals.authenticator_reset": Kind.TWO_FACTOR_RENEWED,
+        "allauth.mfa.signals.authentication_failed": Kind.TWO_FACTOR_FAILED,
     },
 }
 
@@ -67,6 +70,9 @@ def password_saved(instance: User, created: bool, raw: bool, **signal: Any) -> N
 
 def recording(kind: Kind) -> Callable[..., None]:
     def receiver(user: User, request: HttpRequest | None = None, **signal: Any) -> None:
+        if kind == Kind.TWO_FACTOR_FAILED:
+            security_log.record_failed_sign_in(user.pk, request, kind)
+            return
         security_log.record(user.pk, kind, details_of(signal), request=request)
 
     return receiver
@@ -79,4 +85,6 @@ def details_of(signal: dict[str, Any]) -> dict[str, str]:
         details["method"] = str(authenticator.get_type_display())
     if (before := signal.get("from_email_address")) and (after := signal.get("to_email_address")):
         details |= {"before": before.email, "after": after.email}
+    if address := signal.get("email_address"):
+        details["email"] = address.email
     return details

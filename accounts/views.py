@@ -12,7 +12,10 @@ from accounts.security_log import FAILED_SIGN_INS_PER_HOUR, Kind
 
 EVENTS_PER_PAGE = 25
 TOPICS = {
-    "sign-ins": ("Sign-ins", (Kind.SIGNED_IN, Kind.SIGN_IN_FAILED, Kind.SIGNED_OUT)),
+    "sign-ins": (
+        "Sign-ins",
+        (Kind.SIGNED_IN, Kind.SIGN_IN_FAILED, Kind.TWO_FACTOR_FAILED, Kind.SIGNED_OUT),
+    ),
     "api-keys": ("API keys", tuple(kind for kind in Kind if kind.startswith("api_key_"))),
     "limits": ("Plan and limits", (Kind.PLAN_CHANGED, Kind.LIMITS_CHANGED)),
 }

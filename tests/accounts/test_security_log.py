@@ -3,6 +3,7 @@
 import io
 import threading
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 import pytest
@@ -112,36 +113,63 @@ class TestPasswords:
         assert kinds(owner) == [Kind.PASSWORD_CHANGED]
 
 
+@dataclass
+class Address:
+    email: str
+
+
+class Totp:
+    def get_type_display(self) -> str:
+        return "Authenticator app"
+
+
 class TestAllauth:
-    @pytest.fixture
-    def signal(self) -> Signal:
-        return Signal()
+    @pytest.mark.parametrize(
+        ("kind", "arguments", "sentence"),
+        [
+            (
+                Kind.EMAIL_CHANGED,
+                {
+                    "from_email_address": Address("old@example.org"),
+                    "to_email_address": Address("new@example.org"),
+                },
+                "E-mail address changed from old@example.org to new@example.org",
+            ),
+            (
+                Kind.EMAIL_CHANGED,
+                {"from_email_address": None, "to_email_address": Address("new@example.org")},
+                "E-mail address changed",
+            ),
+            (
+                Kind.EMAIL_ADDED,
+                {"email_address": Address("new@example.org")},
+                "E-mail address new@example.org added",
+            ),
+            (
+                Kind.TWO_FACTOR_ADDED,
+                {"authenticator": Totp()},
+                "Two-factor sign-in added: Authenticator app",
+            ),
+            (
+                Kind.TWO_FACTOR_FAILED,
+                {"authenticator": Totp()},
+                "Second step of a sign-in failed",
+            ),
+        ],
+    )
+    def test_its_signals_are_recorded(
+        self, alice: User, kind: Kind, arguments: dict[str, Any], sentence: str
+    ) -> None:
+        signal = Signal()
+        signal.connect(security_signals.recording(kind), weak=False)
+        signal.send(User, request=HttpRequest(), user=alice, **arguments)
+        assert latest(alice).sentence == sentence
 
-    def test_its_signals_are_recorded(self, alice: User, signal: Signal) -> None:
-        class Totp:
-            def get_type_display(self) -> str:
-                return "Authenticator app"
-
-        signal.connect(security_signals.recording(Kind.TWO_FACTOR_ADDED), weak=False)
-        signal.send(User, request=HttpRequest(), user=alice, authenticator=Totp())
-        assert latest(alice).sentence == "Two-factor sign-in added: Authenticator app"
-
-    def test_a_changed_address_names_both(self, alice: User, signal: Signal) -> None:
-        class Address:
-            def __init__(self, email: str) -> None:
-                self.email = email
-
-        signal.connect(security_signals.recording(Kind.EMAIL_CHANGED), weak=False)
-        signal.send(
-            User,
-            request=HttpRequest(),
-            user=alice,
-            from_email_address=Address("old@example.org"),
-            to_email_address=Address("new@example.org"),
-        )
-        assert latest(alice).sentence == (
-            "E-mail address changed from old@example.org to new@example.org"
-        )
+    def test_it_can_fail_only_so_often(self, alice: User) -> None:
+        fail = security_signals.recording(Kind.TWO_FACTOR_FAILED)
+        for _ in range(FAILED_SIGN_INS_PER_HOUR + 3):
+            fail(user=alice)
+        assert alice.security_events.count() == FAILED_SIGN_INS_PER_HOUR
 
 
 class TestApiKeys:
