@@ -144,9 +144,9 @@ class PlanAdmin(admin.ModelAdmin[Plan]):
 class SecurityEventAdmin(admin.ModelAdmin[SecurityEvent]):
     """To be read, by staff with the permission to view it, and by nobody to be changed."""
 
-    list_display = ("created_at", "account", "sentence", "who", "place")
+    list_display = ("created_at", "sentence", "account", "who", "place")
     list_select_related = ("account",)
-    list_filter = ("kind", "actor")
+    list_filter = ("kind",)
     search_fields = ("account__email", "staff_email", "details__prefix")
     search_help_text = (
         "E-mail address of the account or of a member of the staff, or a key's prefix"

@@ -39,7 +39,8 @@ class ApiKeyQuerySet(models.QuerySet["ApiKey"]):
         with transaction.atomic():
             # In order of the id, as the recorder of last uses locks them, and against those of
             # another revocation, which would be in the log twice.
-            revoked = list(self.active().order_by("id").select_for_update(no_key=True))
+            locked = self.active().order_by("id").select_for_update(of=("self",), no_key=True)
+            revoked = list(locked)
             self.model.objects.filter(id__in=[api_key.id for api_key in revoked]).update(
                 revoked_at=timezone.now()
             )
