@@ -1,7 +1,7 @@
 """The people who sign in, and the plan that says how much they may use."""
 
 import uuid
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Self
 
 from django.contrib.auth.base_user import AbstractBaseUser, BaseUserManager
 from django.contrib.auth.models import PermissionsMixin
@@ -9,6 +9,9 @@ from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
 from django.db.models.functions import Lower
 from django.utils import timezone
+
+from accounts.devices import device
+from accounts.security_sentences import sentence
 
 
 class PlanManager(models.Manager["Plan"]):
@@ -109,3 +112,90 @@ class User(AbstractBaseUser, PermissionsMixin):
     def clean(self) -> None:
         super().clean()
         self.email = self.email.lower()
+
+
+class SecurityEventQuerySet(models.QuerySet["SecurityEvent"]):
+    def owned_by(self, account_id: uuid.UUID) -> Self:
+        return self.filter(account_id=account_id)
+
+
+class SecurityEvent(models.Model):
+    """Something that happened to an account's security: what, by whom, when and from where.
+
+    Rows are added through accounts.security_log and never change: the database refuses it, and lets
+    them go only with their account (migration 0002).
+    """
+
+    class Kind(models.TextChoices):
+        SIGNED_IN = "signed_in", "Signed in"
+        SIGN_IN_FAILED = "sign_in_failed", "Sign-in failed"
+        SIGNED_OUT = "signed_out", "Signed out"
+        PASSWORD_CHANGED = "password_changed", "Password changed"
+        PASSWORD_REMOVED = "password_removed", "Password removed"
+        EMAIL_CHANGED = "email_changed", "E-mail address changed"
+        EMAIL_ADDED = "email_added", "E-mail address added"
+        EMAIL_REMOVED = "email_removed", "E-mail address removed"
+        TWO_FACTOR_ADDED = "two_factor_added", "Two-factor sign-in added"
+        TWO_FACTOR_REMOVED = "two_factor_removed", "Two-factor sign-in removed"
+        TWO_FACTOR_RENEWED = "two_factor_renewed", "Two-factor sign-in renewed"
+        TWO_FACTOR_FAILED = "two_factor_failed", "Second step of a sign-in failed"
+        API_KEY_CREATED = "api_key_created", "API key created"
+        API_KEY_RENAMED = "api_key_renamed", "API key renamed"
+        API_KEY_ROTATED = "api_key_rotated", "API key rotated"
+        API_KEY_REVOKED = "api_key_revoked", "API key revoked"
+        API_KEY_EXPIRED = "api_key_expired", "API key expired"
+        PLAN_CHANGED = "plan_changed", "Plan changed"
+        LIMITS_CHANGED = "limits_changed", "Limits changed"
+        ACCOUNT_DISABLED = "account_disabled", "Account disabled"
+        ACCOUNT_ENABLED = "account_enabled", "Account enabled"
+        STAFF_ACCESS_CHANGED = "staff_access_changed", "Staff access changed"
+
+    class Actor(models.TextChoices):
+        OWNER = "owner", "Account owner"
+        STAFF = "staff", "InsiteChat staff"
+        COMMAND_LINE = "command_line", "Command line on the server"
+        SERVICE = "service", "InsiteChat"
+        UNKNOWN = "unknown", "Someone who was not signed in"
+
+    account = models.ForeignKey(
+        User,
+        related_name="security_events",
+        # Both are the database's work: its own constraint deletes the rows with their account.
+        on_delete=models.DO_NOTHING,
+        db_constraint=False,
+        db_index=False,
+    )
+    kind = models.CharField(max_length=30, choices=Kind)
+    actor = models.CharField(max_length=20, choices=Actor)
+    staff_email = models.EmailField(
+        blank=True, help_text="Who of the staff it was, for staff's eyes."
+    )
+    details = models.JSONField(default=dict, help_text="What the sentence about it names.")
+    ip_address = models.GenericIPAddressField("IP address", null=True)
+    user_agent = models.CharField(max_length=255, blank=True)
+    created_at = models.DateTimeField(default=timezone.now)
+
+    objects = SecurityEventQuerySet.as_manager()
+
+    class Meta:
+        ordering = ("-created_at", "-id")
+        indexes = (
+            models.Index(fields=["account", "-created_at", "-id"], name="accounts_event_newest"),
+        )
+        default_permissions = ("view",)
+
+    def __str__(self) -> str:
+        return self.get_kind_display()
+
+    @property
+    def sentence(self) -> str:
+        return sentence(self.kind, self.get_kind_display(), self.details)
+
+    @property
+    def device(self) -> str:
+        return device(self.user_agent)
+
+    @property
+    def place(self) -> str:
+        """Return “192.0.2.7, Firefox on Linux”; empty where nothing is known."""
+        return ", ".join(filter(None, (self.ip_address, self.device)))

@@ -1,7 +1,9 @@
-"""Signing in and out."""
+"""Signing in and out, and the security log."""
 
 from django.contrib.auth.views import LoginView, LogoutView
 from django.urls import path
+
+from accounts import views
 
 urlpatterns = [
     path(
@@ -10,4 +12,5 @@ urlpatterns = [
         name="login",
     ),
     path("sign-out/", LogoutView.as_view(), name="logout"),
+    path("dashboard/security-log/", views.list_security_events, name="security-log"),
 ]

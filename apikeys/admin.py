@@ -1,9 +1,24 @@
 """Staff's view of API keys: find them, revoke them; digests stay hidden."""
 
-from django.contrib import admin
-from django.http import HttpRequest
+import uuid
+from typing import Any
 
+from django.contrib import admin
+from django.core.exceptions import PermissionDenied
+from django.db import transaction
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404, redirect
+from django.template.response import TemplateResponse
+from django.urls import URLPattern, path, reverse
+from django.utils.html import format_html
+
+from accounts.admin import UserAdmin
+from accounts.models import User
 from apikeys.models import ApiKey, ApiKeyQuerySet
+
+
+def may_revoke(request: HttpRequest) -> bool:
+    return request.user.has_perm("apikeys.change_apikey")
 
 
 @admin.register(ApiKey)
@@ -24,12 +39,78 @@ class ApiKeyAdmin(admin.ModelAdmin[ApiKey]):
         return False
 
     def has_revoke_permission(self, request: HttpRequest) -> bool:
-        return request.user.has_perm("apikeys.change_apikey")
+        return may_revoke(request)
 
     @admin.action(description="Revoke the selected API keys", permissions=["revoke"])
+    @transaction.atomic
     def revoke(self, request: HttpRequest, queryset: ApiKeyQuerySet) -> None:
         active = list(queryset.active())
         queryset.revoke()
         for api_key in active:
             self.log_change(request, api_key, "Revoked.")
         self.message_user(request, f"{len(active)} API keys revoked.")
+
+    def get_urls(self) -> list[URLPattern]:
+        view = self.admin_site.admin_view(self.revoke_view)
+        return [
+            path("<uuid:key_id>/revoke/", view, name="apikeys_apikey_revoke"),
+            *super().get_urls(),
+        ]
+
+    def revoke_view(self, request: HttpRequest, key_id: uuid.UUID) -> HttpResponse:
+        """Ask, then revoke one key and go back to its account."""
+        if not may_revoke(request):
+            raise PermissionDenied
+        api_key = get_object_or_404(ApiKey.objects.select_related("owner"), id=key_id)
+        if request.method == "POST":
+            self.revoke(request, ApiKey.objects.filter(id=key_id))
+            if request.user.has_perm("accounts.view_user"):
+                return redirect("admin:accounts_user_change", api_key.owner_id)
+            return redirect("admin:apikeys_apikey_changelist")
+        context = {
+            **self.admin_site.each_context(request),
+            "title": f"Revoke {api_key.prefix}…?",
+            "api_key": api_key,
+        }
+        return TemplateResponse(request, "admin/apikeys/apikey/revoke.html", context)
+
+
+class ApiKeyInline(admin.TabularInline[ApiKey, User]):
+    """An account's keys on its page, each with a way to revoke it."""
+
+    model = ApiKey
+    extra = 0
+    can_delete = False
+    show_change_link = False
+    fields = ("prefix", "name", "created_at", "last_used_at", "revoked_at")
+    readonly_fields = (*fields, "revocation")
+
+    def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+    def get_fields(self, request: HttpRequest, obj: User | None = None) -> Any:
+        return (*self.fields, "revocation") if may_revoke(request) else self.fields
+
+    @admin.display(description="Revoke")
+    def revocation(self, api_key: ApiKey) -> str:
+        if not api_key.is_active:
+            return "Revoked"
+        url = reverse("admin:apikeys_apikey_revoke", args=[api_key.id])
+        return format_html('<a href="{}">Revoke {}…</a>', url, api_key.prefix)
+
+
+admin.site.unregister(User)
+
+
+@admin.register(User)
+class AccountAdmin(UserAdmin):
+    """Accounts with their keys; here because accounts knows no keys."""
+
+    search_fields = ("email", "api_keys__prefix")
+    search_help_text = "E-mail address, or the first 8 characters of an API key"
+
+    def get_inlines(self, request: HttpRequest, obj: User | None) -> Any:
+        return [ApiKeyInline] if obj else []

@@ -5,10 +5,12 @@ from dataclasses import dataclass
 from typing import Self
 
 from django.conf import settings
-from django.db import InterfaceError, OperationalError, connection, models
+from django.db import InterfaceError, OperationalError, connection, models, transaction
 from django.utils import timezone
 
-from apikeys.tokens import PREFIX_LENGTH
+from accounts import security_log
+from accounts.security_log import Kind
+from apikeys.tokens import PREFIX_LENGTH, without_keys
 
 NAME_MAX_LENGTH = 100
 
@@ -34,7 +36,17 @@ class ApiKeyQuerySet(models.QuerySet["ApiKey"]):
 
         Committed when it returns, outside a transaction: a request that starts later is refused.
         """
-        return self.active().update(revoked_at=timezone.now())
+        with transaction.atomic():
+            # In order of the id, as the recorder of last uses locks them, and against those of
+            # another revocation, which would be in the log twice.
+            locked = self.active().order_by("id").select_for_update(of=("self",), no_key=True)
+            revoked = list(locked)
+            self.model.objects.filter(id__in=[api_key.id for api_key in revoked]).update(
+                revoked_at=timezone.now()
+            )
+            for api_key in revoked:
+                api_key.log(Kind.API_KEY_REVOKED)
+        return len(revoked)
 
 
 FIND_ACTIVE = """
@@ -109,3 +121,12 @@ class ApiKey(models.Model):
     @property
     def is_active(self) -> bool:
         return self.revoked_at is None
+
+    def log(self, kind: Kind, **details: str) -> None:
+        """Add to the owner's security log what happened to this key.
+
+        People may paste a key as a name; the log could never be rid of it.
+        """
+        details = {"name": self.name, "prefix": self.prefix, **details}
+        shown = {name: without_keys(text) for name, text in details.items()}
+        security_log.record(self.owner_id, kind, shown)

@@ -8,6 +8,7 @@ import psycopg
 from django.db import IntegrityError, transaction
 
 from accounts.models import User
+from accounts.security_log import Kind
 from apikeys import tokens
 from apikeys.models import ApiKey
 
@@ -40,6 +41,7 @@ def create_api_key(owner: User, name: str) -> CreatedKey:
             api_key = ApiKey.objects.create(
                 owner=owner, name=name, prefix=token.prefix, digest=token.digest
             )
+            api_key.log(Kind.API_KEY_CREATED)
     except IntegrityError as error:
         if violated_constraint(error) != ApiKey.ACTIVE_CAP:
             raise

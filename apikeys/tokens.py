@@ -56,3 +56,8 @@ def digest(plaintext: str) -> bytes:
 
 def checksum(random: bytes) -> bytes:
     return zlib.crc32(random).to_bytes(CHECKSUM_BYTES, "big")
+
+
+def without_keys(text: str) -> str:
+    """Return the text with every full key in it cut to its prefix."""
+    return PATTERN.sub(lambda match: f"{match[0][:PREFIX_LENGTH]}…", text)

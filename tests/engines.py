@@ -12,7 +12,11 @@ stack = ExitStack()
 if "PYTEST_XDIST_WORKER" not in os.environ:
     for name in NOT_FROM_OUTSIDE & os.environ.keys():
         del os.environ[name]
-    os.environ.update(stack.enter_context(throwaway_engines()), PUBLIC_URL="http://testserver")
+    os.environ.update(
+        stack.enter_context(throwaway_engines()),
+        PUBLIC_URL="http://testserver",
+        PGOPTIONS="-c insitechat.may_truncate=on",  # transactional tests empty every table
+    )
 
 
 def pytest_unconfigure() -> None:

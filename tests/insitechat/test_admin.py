@@ -1,10 +1,15 @@
 """What staff do in Django's admin."""
 
+from collections.abc import Callable
+from typing import Any
+
 import pytest
 from django.contrib.admin.models import LogEntry
+from django.contrib.auth.models import Permission
 from django.test import Client
 
-from accounts.models import Plan, User
+from accounts.models import Plan, SecurityEvent, User
+from accounts.security_log import Actor, Kind
 from apikeys.models import ApiKey
 from apikeys.services import CreatedKey
 from chatbots.models import Chatbot
@@ -22,7 +27,7 @@ def staff(db: None) -> Client:
     "path",
     [
         *("accounts/user/", "accounts/user/add/", "accounts/plan/", "accounts/plan/add/"),
-        *("apikeys/apikey/", "chatbots/chatbot/"),
+        *("accounts/securityevent/", "apikeys/apikey/", "chatbots/chatbot/"),
     ],
 )
 def test_pages_open(staff: Client, alices_key: CreatedKey, chatbot: Chatbot, path: str) -> None:
@@ -136,3 +141,254 @@ def test_another_plan_becomes_the_default(staff: Client) -> None:
     old.refresh_from_db()
     assert not old.is_default
     assert User.objects.create_user("new@example.org").plan == large
+
+
+ACCOUNTS = "/admin/accounts/user/"
+KEYS = "/admin/apikeys/apikey/"
+EVENTS = "/admin/accounts/securityevent/"
+
+
+@pytest.fixture
+def staff_with(db: None) -> Callable[..., Client]:
+    """Sign in a member of the staff who may do just this."""
+
+    def sign_in(*permissions: str) -> Client:
+        user = User.objects.create_user("helper@example.org", is_staff=True)
+        user.user_permissions.set(Permission.objects.filter(codename__in=permissions))
+        assert user.user_permissions.count() == len(permissions)
+        client = Client()
+        client.force_login(user)
+        return client
+
+    return sign_in
+
+
+def page(client: Client, path: str, **query: str) -> str:
+    response = client.get(path, query)
+    assert response.status_code == 200
+    return str(response.content.decode())
+
+
+def change(client: Client, user: User, **fields: Any) -> int:
+    """Post an account's page with the fields changed; return the status."""
+    saved: dict[str, Any] = {"email": user.email, "plan": user.plan_id}
+    saved |= {"is_active": "on"} if user.is_active else {}
+    saved |= {"is_staff": "on"} if user.is_staff else {}
+    saved |= {f"api_keys-{name}_FORMS": "0" for name in ("TOTAL", "INITIAL")}
+    saved |= fields
+    url = f"{ACCOUNTS}{user.pk}/change/"
+    return client.post(url, {name: value for name, value in saved.items() if value}).status_code
+
+
+def latest(user: User) -> SecurityEvent:
+    return user.security_events.latest("id")
+
+
+@pytest.mark.parametrize("query", ["alice@exam", "{prefix}"])
+def test_an_account_is_found_by_address_and_by_a_keys_prefix(
+    staff: Client, alices_key: CreatedKey, stranger: User, query: str
+) -> None:
+    found = page(staff, ACCOUNTS, q=query.format(prefix=alices_key.token.prefix))
+    assert "alice@example.org" in found
+    assert stranger.email not in found
+
+
+def test_an_account_shows_its_keys_without_digests(staff: Client, alices_key: CreatedKey) -> None:
+    account = page(staff, f"{ACCOUNTS}{alices_key.api_key.owner_id}/change/")
+    assert alices_key.token.prefix in account
+    assert f"{KEYS}{alices_key.api_key.id}/revoke/" in account
+    assert alices_key.token.digest.hex() not in account
+    assert repr(alices_key.token.digest) not in account
+    assert EVENTS in account
+
+
+def test_a_key_is_revoked_from_its_account(staff: Client, alices_key: CreatedKey) -> None:
+    owner = alices_key.api_key.owner
+    url = f"{KEYS}{alices_key.api_key.id}/revoke/"
+    assert "cannot be undone" in page(staff, url)
+    assert ApiKey.objects.get().is_active
+    done = staff.post(url)
+    assert done.headers["Location"] == f"{ACCOUNTS}{owner.id}/change/"
+    assert not ApiKey.objects.get().is_active
+    assert LogEntry.objects.get().object_id == str(alices_key.api_key.id)
+    event = latest(owner)
+    assert (event.kind, event.actor) == (Kind.API_KEY_REVOKED, Actor.STAFF)
+    assert event.staff_email == "staff@example.org"
+    assert "is revoked since" in page(staff, url)
+
+
+def test_revoking_needs_a_csrf_token(db: None, alices_key: CreatedKey) -> None:
+    client = Client(enforce_csrf_checks=True)
+    client.force_login(User.objects.create_superuser("staff@example.org"))
+    assert client.post(f"{KEYS}{alices_key.api_key.id}/revoke/").status_code == 403
+    assert ApiKey.objects.get().is_active
+
+
+def test_changing_a_plan_is_logged_twice(staff: Client, alice: User) -> None:
+    pro = Plan.objects.create(name="Pro", requests_per_minute=300)
+    assert change(staff, alice, plan=pro.pk) == 302
+    alice.refresh_from_db()
+    assert alice.plan == pro
+    event = latest(alice)
+    assert event.sentence == "Plan changed from Free to Pro"
+    assert (event.actor, event.staff_email) == (Actor.STAFF, "staff@example.org")
+    assert LogEntry.objects.get().object_id == str(alice.pk)
+
+
+@pytest.mark.parametrize(
+    ("fields", "kind"),
+    [
+        ({"email": "new@example.org"}, Kind.EMAIL_CHANGED),
+        ({"is_active": ""}, Kind.ACCOUNT_DISABLED),
+        ({"is_staff": "on"}, Kind.STAFF_ACCESS_CHANGED),
+    ],
+)
+def test_each_change_of_an_account_is_logged(
+    staff: Client, alice: User, fields: dict[str, str], kind: Kind
+) -> None:
+    assert change(staff, alice, **fields) == 302
+    assert [event.kind for event in alice.security_events.all()] == [kind]
+
+
+def test_saving_without_a_change_is_not_logged(staff: Client, alice: User) -> None:
+    assert change(staff, alice) == 302
+    assert not alice.security_events.exists()
+
+
+@pytest.mark.parametrize(
+    ("fields", "kind"),
+    [
+        (
+            {
+                "usable_password": "true",
+                "password1": "correct horse battery",
+                "password2": "correct horse battery",
+            },
+            Kind.PASSWORD_CHANGED,
+        ),
+        ({"usable_password": "false", "unset-password": "on"}, Kind.PASSWORD_REMOVED),
+    ],
+)
+def test_a_password_that_staff_set_or_remove_is_logged(
+    staff: Client, make_user: Callable[..., User], fields: dict[str, str], kind: Kind
+) -> None:
+    user = make_user("new@example.org", "an older password")
+    assert staff.post(f"{ACCOUNTS}{user.pk}/password/", fields).status_code == 302
+    (event,) = user.security_events.all()
+    assert (event.kind, event.actor) == (kind, Actor.STAFF)
+
+
+def test_a_plans_numbers_are_logged_for_each_of_its_accounts(
+    staff: Client, alice: User, stranger: User
+) -> None:
+    other = Plan.objects.create(name="Other")
+    User.objects.filter(pk=stranger.pk).update(plan=other)
+    url = f"/admin/accounts/plan/{alice.plan_id}/change/"
+    assert "2 on this plan" in page(staff, url)
+    numbers = {"monthly_messages": 10, "requests_per_minute": 60, "max_active_api_keys": 6}
+    assert staff.post(url, {"name": "Free", "is_default": "on", **numbers}).status_code == 302
+    assert latest(alice).sentence == (
+        "Limits of the plan Free changed: "
+        "messages per month from 1000 to 10, active API keys from 5 to 6"
+    )
+    assert latest(alice).actor == Actor.STAFF
+    assert not stranger.security_events.exists()
+    assert LogEntry.objects.count() == 1
+
+
+def test_staff_without_permissions_see_nothing(
+    staff_with: Callable[..., Client], alices_key: CreatedKey
+) -> None:
+    client = staff_with()
+    owner = alices_key.api_key.owner_id
+    for path in (
+        *(ACCOUNTS, f"{ACCOUNTS}{owner}/change/", f"{ACCOUNTS}{owner}/password/"),
+        *(KEYS, f"{KEYS}{alices_key.api_key.id}/change/"),
+        f"{KEYS}{alices_key.api_key.id}/revoke/",
+        *(EVENTS, "/admin/accounts/plan/"),
+    ):
+        assert client.get(path).status_code == 403, path
+        assert client.post(path).status_code == 403, path
+    assert ApiKey.objects.get().is_active
+
+
+def test_staff_who_may_see_accounts_see_neither_keys_nor_events(
+    staff_with: Callable[..., Client], alices_key: CreatedKey
+) -> None:
+    client = staff_with("view_user")
+    account = page(client, f"{ACCOUNTS}{alices_key.api_key.owner_id}/change/")
+    assert "alice@example.org" in account
+    assert alices_key.token.prefix not in account
+    assert EVENTS not in account
+
+
+def test_staff_who_may_see_keys_do_not_revoke_them(
+    staff_with: Callable[..., Client], alices_key: CreatedKey
+) -> None:
+    client = staff_with("view_user", "view_apikey")
+    account = page(client, f"{ACCOUNTS}{alices_key.api_key.owner_id}/change/")
+    assert alices_key.token.prefix in account
+    assert "/revoke/" not in account
+    assert client.post(f"{KEYS}{alices_key.api_key.id}/revoke/").status_code == 403
+    assert ApiKey.objects.get().is_active
+
+
+def test_staff_who_may_revoke_need_not_see_accounts(
+    staff_with: Callable[..., Client], alices_key: CreatedKey
+) -> None:
+    done = staff_with("change_apikey").post(f"{KEYS}{alices_key.api_key.id}/revoke/")
+    assert done.headers["Location"] == KEYS
+    assert latest(alices_key.api_key.owner).staff_email == "helper@example.org"
+
+
+def test_only_superusers_make_staff_and_touch_them(
+    staff_with: Callable[..., Client], alice: User
+) -> None:
+    client = staff_with("view_user", "change_user")
+    helper = User.objects.get(email="helper@example.org")
+    assert change(client, alice, is_staff="on", is_superuser="on") == 302
+    alice.refresh_from_db()
+    assert not alice.is_staff
+    assert not alice.is_superuser
+    assert change(client, helper, is_superuser="on") == 403
+    boss = User.objects.create_superuser("boss@example.org")
+    assert change(client, boss, email="mine@example.org") == 403
+    assert client.get(f"{ACCOUNTS}{boss.pk}/password/").status_code == 403
+
+
+def test_staff_are_not_deleted_and_others_are(staff: Client, alice: User) -> None:
+    helper = User.objects.create_user("helper@example.org", is_staff=True)
+    assert staff.post(f"{ACCOUNTS}{helper.pk}/delete/", {"post": "yes"}).status_code == 403
+    bulk = {"action": "delete_selected", "_selected_action": str(helper.pk), "post": "yes"}
+    staff.post(ACCOUNTS, bulk)
+    assert staff.post(f"{ACCOUNTS}{alice.pk}/delete/", {"post": "yes"}).status_code == 302
+    assert User.objects.filter(pk=helper.pk).exists()
+    assert not User.objects.filter(pk=alice.pk).exists()
+
+
+def test_events_are_read_and_nothing_else(
+    staff: Client, alices_key: CreatedKey, stranger: User
+) -> None:
+    event = latest(alices_key.api_key.owner)
+    assert alices_key.token.prefix in page(staff, EVENTS, q="alice@example.org")
+    assert alices_key.token.prefix in page(staff, EVENTS, q=alices_key.token.prefix)
+    of_stranger = page(staff, EVENTS, account__id__exact=str(stranger.pk))
+    assert alices_key.token.prefix not in of_stranger
+    assert "was created" in page(staff, f"{EVENTS}{event.pk}/change/")
+    for path in ("add/", f"{event.pk}/delete/"):
+        assert staff.get(EVENTS + path).status_code == 403
+        assert staff.post(EVENTS + path, {"post": "yes"}).status_code == 403
+    assert staff.post(f"{EVENTS}{event.pk}/change/", {"kind": "signed_in"}).status_code == 403
+    staff.post(
+        EVENTS,
+        {"action": "delete_selected", "_selected_action": str(event.pk), "post": "yes"},
+    )
+    assert latest(alices_key.api_key.owner) == event
+
+
+def test_staff_read_events_with_the_permission_alone(
+    staff_with: Callable[..., Client], alices_key: CreatedKey
+) -> None:
+    client = staff_with("view_securityevent")
+    assert alices_key.token.prefix in page(client, EVENTS)
+    assert client.get(ACCOUNTS).status_code == 403
