@@ -39,8 +39,8 @@ format: .venv/installed ## put the code in shape
 	@$(BIN)/ruff format .
 
 lock: ## resolve the requirements anew, within pyproject.toml's bounds (needs uv)
-	uv pip compile pyproject.toml --universal --upgrade --generate-hashes --no-emit-index-url --no-header -q -o requirements.txt
-	uv pip compile pyproject.toml --extra dev --universal --upgrade --generate-hashes --no-emit-index-url --no-header -q -o requirements-dev.txt
+	uv pip compile pyproject.toml --universal --upgrade --generate-hashes --no-header -q -o requirements.txt
+	uv pip compile pyproject.toml --extra dev --universal --upgrade --generate-hashes --no-header -q -o requirements-dev.txt
 
 clean: ## remove the environment and all local data, databases included
 	rm -rf .venv .data
