@@ -9,10 +9,15 @@ from apikeys.models import ApiKey, ApiKeyQuerySet
 @admin.register(ApiKey)
 class ApiKeyAdmin(admin.ModelAdmin[ApiKey]):
     actions = ("revoke",)
-    list_display = ("prefix", "name", "owner", "created_at", "last_used_at", "revoked_at")
+    list_display = (
+        *("prefix", "name", "owner", "created_at", "last_used_at", "expires_at", "revoked_at"),
+    )
     list_select_related = ("owner",)
     search_fields = ("prefix", "owner__email")
-    fields = ("prefix", "name", "owner", "created_at", "last_used_at", "revoked_at")
+    fields = (
+        *("prefix", "name", "owner", "created_at", "last_used_at", "expires_at", "revoked_at"),
+        *("predecessor", "rejected_count", "last_rejected_at"),
+    )
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         return False
@@ -28,8 +33,8 @@ class ApiKeyAdmin(admin.ModelAdmin[ApiKey]):
 
     @admin.action(description="Revoke the selected API keys", permissions=["revoke"])
     def revoke(self, request: HttpRequest, queryset: ApiKeyQuerySet) -> None:
-        active = list(queryset.active())
+        ending = list(queryset.unrevoked())
         queryset.revoke()
-        for api_key in active:
+        for api_key in ending:
             self.log_change(request, api_key, "Revoked.")
-        self.message_user(request, f"{len(active)} API keys revoked.")
+        self.message_user(request, f"{len(ending)} API keys revoked.")
