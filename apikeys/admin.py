@@ -24,10 +24,15 @@ def may_revoke(request: HttpRequest) -> bool:
 @admin.register(ApiKey)
 class ApiKeyAdmin(admin.ModelAdmin[ApiKey]):
     actions = ("revoke",)
-    list_display = ("prefix", "name", "owner", "created_at", "last_used_at", "revoked_at")
+    list_display = (
+        *("prefix", "name", "owner", "created_at", "last_used_at", "expires_at", "revoked_at"),
+    )
     list_select_related = ("owner",)
     search_fields = ("prefix", "owner__email")
-    fields = ("prefix", "name", "owner", "created_at", "last_used_at", "revoked_at")
+    fields = (
+        *("prefix", "name", "owner", "created_at", "last_used_at", "expires_at", "revoked_at"),
+        *("predecessor", "rejected_count", "last_rejected_at"),
+    )
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         return False
@@ -44,11 +49,11 @@ class ApiKeyAdmin(admin.ModelAdmin[ApiKey]):
     @admin.action(description="Revoke the selected API keys", permissions=["revoke"])
     @transaction.atomic
     def revoke(self, request: HttpRequest, queryset: ApiKeyQuerySet) -> None:
-        active = list(queryset.active())
+        ending = list(queryset.unrevoked())
         queryset.revoke()
-        for api_key in active:
+        for api_key in ending:
             self.log_change(request, api_key, "Revoked.")
-        self.message_user(request, f"{len(active)} API keys revoked.")
+        self.message_user(request, f"{len(ending)} API keys revoked.")
 
     def get_urls(self) -> list[URLPattern]:
         view = self.admin_site.admin_view(self.revoke_view)
@@ -96,7 +101,7 @@ class ApiKeyInline(admin.TabularInline[ApiKey, User]):
 
     @admin.display(description="Revoke")
     def revocation(self, api_key: ApiKey) -> str:
-        if not api_key.is_active:
+        if api_key.revoked_at is not None:
             return "Revoked"
         url = reverse("admin:apikeys_apikey_revoke", args=[api_key.id])
         return format_html('<a href="{}">Revoke {}…</a>', url, api_key.prefix)

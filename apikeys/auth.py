@@ -8,18 +8,18 @@ from django.views.decorators.debug import sensitive_variables
 from ninja.security import APIKeyCookie
 from ninja.security.http import HttpAuthBase
 
-from apikeys.models import ActiveKey, find_active_key
+from apikeys.models import ActiveKey, EndedKey, find_key
 from apikeys.tokens import digest, is_well_formed
 
 AUTHORIZATION = re.compile(r"(?i:bearer) +([^ ]+)")
 
 
 @sensitive_variables()
-def authenticate(request: HttpRequest) -> ActiveKey | None:
-    """Return the active key that the request carries, asking the database once per request.
+def authenticate(request: HttpRequest) -> ActiveKey | EndedKey | None:
+    """Return the key that the request carries, asking the database once per request.
 
-    None means missing, malformed, unknown or revoked, and does not tell which. What cannot be a key
-    is refused without a query.
+    Only an ActiveKey lets it in. None means missing, malformed or unknown; what cannot be a key is
+    refused without a query.
     """
     known: ActiveKey | None = getattr(request, "api_key", None)
     if known is not None:
@@ -27,7 +27,7 @@ def authenticate(request: HttpRequest) -> ActiveKey | None:
     header = AUTHORIZATION.fullmatch(request.META.get("HTTP_AUTHORIZATION", ""))
     if header is None or not is_well_formed(header[1]):
         return None
-    return find_active_key(digest(header[1]))
+    return find_key(digest(header[1]))
 
 
 class ApiKeyAuth(HttpAuthBase):
@@ -37,7 +37,8 @@ class ApiKeyAuth(HttpAuthBase):
     openapi_bearerFormat = "ic_ and 44 URL-safe characters"  # noqa: N815 (as OpenAPI spells it)
 
     def __call__(self, request: HttpRequest) -> ActiveKey | None:
-        return authenticate(request)
+        found = authenticate(request)
+        return found if isinstance(found, ActiveKey) else None
 
 
 class OwnerAuth(APIKeyCookie):

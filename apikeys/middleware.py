@@ -6,7 +6,7 @@ from django.http import HttpRequest, HttpResponse
 from ninja.errors import AuthenticationError
 
 from apikeys.auth import authenticate
-from apikeys.models import ActiveKey
+from apikeys.models import ActiveKey, EndedKey
 from apikeys.usage import recorder
 
 
@@ -19,7 +19,8 @@ class KeyedRequest(HttpRequest):
 class ApiKeyMiddleware:
     """Authenticate a request before it is routed; raises AuthenticationError without an active key.
 
-    A call that is answered below 400 counts as a use of its key.
+    A call that is answered below 400 counts as a use of its key. An attempt with a revoked or
+    expired key is counted for its owner; the answer is the same as for no key at all.
     """
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
@@ -27,7 +28,9 @@ class ApiKeyMiddleware:
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
         api_key = authenticate(request)
-        if api_key is None:
+        if isinstance(api_key, EndedKey):
+            recorder.record_rejection(api_key.id)
+        if not isinstance(api_key, ActiveKey):
             raise AuthenticationError
         request.api_key = api_key  # type: ignore[attr-defined]
         response = self.get_response(request)

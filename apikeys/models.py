@@ -2,10 +2,12 @@
 
 import uuid
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 from typing import Self
 
 from django.conf import settings
 from django.db import InterfaceError, OperationalError, connection, models, transaction
+from django.db.models.functions import Now
 from django.utils import timezone
 
 from accounts import security_log
@@ -13,6 +15,8 @@ from accounts.security_log import Kind
 from apikeys.tokens import PREFIX_LENGTH, without_keys
 
 NAME_MAX_LENGTH = 100
+# A replaced key that was silent for this long, while its successor is in use, is not missed.
+QUIET = timedelta(days=1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,22 +28,38 @@ class ActiveKey:
     requests_per_minute: int
 
 
+@dataclass(frozen=True, slots=True)
+class EndedKey:
+    """A key that was good once: revoked or expired. To its caller it is any unknown key."""
+
+    id: uuid.UUID
+
+
 class ApiKeyQuerySet(models.QuerySet["ApiKey"]):
     def owned_by(self, owner_id: uuid.UUID) -> Self:
         return self.filter(owner_id=owner_id)
 
     def active(self) -> Self:
+        """Keep those that work: neither revoked nor expired, by the database's clock."""
+        return self.filter(
+            models.Q(expires_at=None) | models.Q(expires_at__gt=Now()), revoked_at=None
+        )
+
+    def unrevoked(self) -> Self:
         return self.filter(revoked_at=None)
 
+    def with_relatives(self) -> Self:
+        return self.select_related("predecessor", "successor")
+
     def revoke(self) -> int:
-        """Revoke those that are active, for good; return how many that were.
+        """Revoke those that are not yet revoked, for good; return how many that were.
 
         Committed when it returns, outside a transaction: a request that starts later is refused.
         """
         with transaction.atomic():
             # In order of the id, as the recorder of last uses locks them, and against those of
             # another revocation, which would be in the log twice.
-            locked = self.active().order_by("id").select_for_update(of=("self",), no_key=True)
+            locked = self.unrevoked().order_by("id").select_for_update(of=("self",), no_key=True)
             revoked = list(locked)
             self.model.objects.filter(id__in=[api_key.id for api_key in revoked]).update(
                 revoked_at=timezone.now()
@@ -49,48 +69,60 @@ class ApiKeyQuerySet(models.QuerySet["ApiKey"]):
         return len(revoked)
 
 
-FIND_ACTIVE = """
-    SELECT apikey.id, apikey.owner_id, plan.requests_per_minute
+FIND = """
+    SELECT
+        apikey.id,
+        apikey.owner_id,
+        plan.requests_per_minute,
+        apikey.revoked_at IS NULL
+            AND (apikey.expires_at IS NULL OR apikey.expires_at > statement_timestamp())
     FROM apikeys_apikey apikey
     JOIN accounts_user owner ON owner.id = apikey.owner_id
     JOIN accounts_plan plan ON plan.id = owner.plan_id
-    WHERE apikey.digest = %s AND apikey.revoked_at IS NULL AND owner.is_active
+    WHERE apikey.digest = %s AND owner.is_active
 """
 
 
-def find_active_key(digest: bytes) -> ActiveKey | None:
-    """Return the active key with this digest whose owner is active, by one SQL statement.
+def find_key(digest: bytes) -> ActiveKey | EndedKey | None:
+    """Return the key with this digest whose owner is active, by one SQL statement.
+
+    Only an ActiveKey may pass; an EndedKey is for counting the attempt.
 
     Plain SQL, because building this query through the ORM costs several times what running it does,
     on each request. It is a request's first statement and only reads, so it is the place to survive
     a connection that broke while idle: it is tried again, once, on a new one.
     """
     try:
-        row = execute_find_active(digest)
+        row = execute_find(digest)
     except (OperationalError, InterfaceError):
         if connection.in_atomic_block:
             raise
         connection.close()
-        row = execute_find_active(digest)
-    return ActiveKey(*row) if row else None
+        row = execute_find(digest)
+    if row is None:
+        return None
+    key_id, owner_id, requests_per_minute, works = row
+    return ActiveKey(key_id, owner_id, requests_per_minute) if works else EndedKey(key_id)
 
 
-def execute_find_active(digest: bytes) -> tuple[uuid.UUID, uuid.UUID, int] | None:
+def execute_find(digest: bytes) -> tuple[uuid.UUID, uuid.UUID, int, bool] | None:
     connection.health_check_done = True  # type: ignore[attr-defined]  # trying is the check
     with connection.cursor() as cursor:
-        cursor.execute(FIND_ACTIVE, [digest])
-        row: tuple[uuid.UUID, uuid.UUID, int] | None = cursor.fetchone()
+        cursor.execute(FIND, [digest])
+        row: tuple[uuid.UUID, uuid.UUID, int, bool] | None = cursor.fetchone()
         return row
 
 
 class ApiKey(models.Model):
     """A key of one account. Its plaintext is not here: only the digest and the prefix are.
 
-    Triggers in the database hold what must never be otherwise: no more active keys than the owner's
-    plan allows, revocation is final, and a key never changes hands (migration 0002).
+    Triggers in the database hold what must never be otherwise: no more working keys than the
+    owner's plan allows, revocation and a passed expiry are final, and a key never changes hands
+    (migrations 0002 and 0003).
     """
 
     ACTIVE_CAP = "apikeys_apikey_active_cap"
+    FINAL = "apikeys_apikey_final"
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     owner = models.ForeignKey(
@@ -102,6 +134,15 @@ class ApiKey(models.Model):
     created_at = models.DateTimeField(default=timezone.now, editable=False)
     last_used_at = models.DateTimeField(null=True, editable=False)
     revoked_at = models.DateTimeField(null=True, editable=False)
+    expires_at = models.DateTimeField(null=True, blank=True, editable=False)
+    first_used_at = models.DateTimeField(null=True, editable=False)
+    rejected_count = models.PositiveBigIntegerField(default=0, db_default=0, editable=False)
+    last_rejected_at = models.DateTimeField(null=True, editable=False)
+    predecessor = models.OneToOneField(
+        "self", on_delete=models.SET_NULL, null=True, related_name="successor", editable=False
+    )
+    # Names the form that asked for the key, so that sending it again makes no other.
+    request_id = models.UUIDField(null=True, editable=False)
 
     objects = ApiKeyQuerySet.as_manager()
 
@@ -109,6 +150,11 @@ class ApiKey(models.Model):
         ordering = ("-created_at", "-id")
         verbose_name = "API key"
         verbose_name_plural = "API keys"
+        constraints = (
+            models.UniqueConstraint(
+                fields=["owner", "request_id"], name="apikeys_apikey_once_per_request"
+            ),
+        )
 
     def __str__(self) -> str:
         return self.prefix
@@ -120,7 +166,38 @@ class ApiKey(models.Model):
 
     @property
     def is_active(self) -> bool:
-        return self.revoked_at is None
+        return self.revoked_at is None and not self.is_expired
+
+    @property
+    def is_expired(self) -> bool:
+        return self.expires_at is not None and self.expires_at <= timezone.now()
+
+    @property
+    def state(self) -> str:
+        if self.revoked_at is not None:
+            return "Revoked"
+        return "Expired" if self.is_expired else "Active"
+
+    @property
+    def ended_at(self) -> datetime | None:
+        """The moment since when the key is refused; None while it works."""
+        ends = [self.revoked_at, self.expires_at if self.is_expired else None]
+        return min(filter(None, ends), default=None)
+
+    @property
+    def replacement(self) -> "ApiKey | None":
+        return getattr(self, "successor", None)
+
+    @property
+    def may_rotate(self) -> bool:
+        return self.is_active and self.replacement is None
+
+    @property
+    def is_safe_to_retire(self) -> bool:
+        """Whether the successor has taken over: it is in use, and this key is silent."""
+        if self.replacement is None or self.replacement.first_used_at is None:
+            return False
+        return self.last_used_at is None or self.last_used_at < timezone.now() - QUIET
 
     def log(self, kind: Kind, **details: str) -> None:
         """Add to the owner's security log what happened to this key.

@@ -41,7 +41,7 @@ class ApiKeyOut(Schema):
     )
     created_at: datetime
     revoked_at: datetime | None
-    is_active: bool
+    is_active: bool = Field(description="false: revoked or expired")
 
 
 class CreatedApiKeyOut(ApiKeyOut):

@@ -4,8 +4,13 @@ from django.urls import path
 
 from apikeys import views
 
+KEYS = "developer/api-keys/"
+
 urlpatterns = [
-    path("developer/api-keys/", views.list_api_keys, name="api-keys"),
-    path("developer/api-keys/create/", views.create_api_key, name="api-key-create"),
-    path("developer/api-keys/<uuid:key_id>/revoke/", views.revoke_api_key, name="api-key-revoke"),
+    path(KEYS, views.list_api_keys, name="api-keys"),
+    path(f"{KEYS}create/", views.create_api_key, name="api-key-create"),
+    path(f"{KEYS}<uuid:key_id>/", views.get_api_key, name="api-key"),
+    path(f"{KEYS}<uuid:key_id>/change/", views.change_api_key, name="api-key-change"),
+    path(f"{KEYS}<uuid:key_id>/rotate/", views.rotate_api_key, name="api-key-rotate"),
+    path(f"{KEYS}<uuid:key_id>/revoke/", views.revoke_api_key, name="api-key-revoke"),
 ]

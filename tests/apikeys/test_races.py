@@ -4,17 +4,29 @@ import subprocess
 import sys
 import threading
 import time
+import uuid
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from datetime import timedelta
 
 import pytest
 from django.db import DatabaseError, IntegrityError, connection, transaction
 from django.test import Client
+from django.utils import timezone
 
 from accounts.models import Plan, User
 from apikeys import tokens
 from apikeys.models import ApiKey
-from apikeys.services import KeyCapReached, create_api_key, revoke_api_key
+from apikeys.services import (
+    ApiKeyEnded,
+    KeyCapReached,
+    KeyCreatedAlready,
+    change_expiry,
+    create_api_key,
+    revoke_api_key,
+    rotate_api_key,
+)
 from tests.conftest import Service
 
 
@@ -193,3 +205,57 @@ def test_no_200_starts_after_the_revoke_has_answered(service: Service, owner: Us
     assert before.count(200) > 50
     assert len(after) > 50
     assert set(after) == {401}
+
+
+@pytest.mark.parametrize("grace", [timedelta(0), timedelta(days=1)], ids=["at once", "a day"])
+def test_50_parallel_rotations_at_the_cap_leave_5_working_keys(
+    owner: User, grace: timedelta
+) -> None:
+    keys = [create_api_key(owner, str(number)).api_key for number in range(5)]
+    turns = iter(keys * 10)
+
+    def rotate() -> bool:
+        try:
+            rotate_api_key(owner, next(turns).id, grace=grace)
+        except (ApiKeyEnded, KeyCapReached):
+            return False
+        return True
+
+    rotated = in_threads(50, rotate)
+    assert ApiKey.objects.active().count() == 5
+    assert rotated.count(True) == (0 if grace else 5)
+    assert ApiKey.objects.filter(expires_at=None).count() == 5
+
+
+def test_extending_rotating_and_creating_at_once_never_pass_the_cap(owner: User) -> None:
+    for number in range(5):
+        create_api_key(owner, str(number), expires_at=timezone.now() + timedelta(milliseconds=150))
+
+    def disturb() -> None:
+        for _ in range(10):
+            key = ApiKey.objects.order_by("?")[0]
+            for step in (
+                lambda: change_expiry(owner, key.id, None),  # noqa: B023 (run at once)
+                lambda: rotate_api_key(owner, key.id, grace=timedelta(0)),  # noqa: B023
+                lambda: create_api_key(owner, "more"),
+            ):
+                with suppress(ApiKeyEnded, KeyCapReached):
+                    step()
+            assert ApiKey.objects.active().count() <= 5
+
+    in_threads(8, disturb)
+    assert ApiKey.objects.active().count() <= 5
+
+
+def test_one_request_sent_20_times_at_once_makes_one_key(owner: User) -> None:
+    request_id = uuid.uuid4()
+
+    def create() -> bool:
+        try:
+            create_api_key(owner, "x", request_id=request_id)
+        except KeyCreatedAlready:
+            return False
+        return True
+
+    assert in_threads(20, create).count(True) == 1
+    assert ApiKey.objects.count() == 1

@@ -155,7 +155,7 @@ def broken_lookup(monkeypatch: pytest.MonkeyPatch) -> None:
     def fail(digest: bytes) -> None:
         raise RuntimeError(f"looking for {digest!r}")
 
-    monkeypatch.setattr(auth, "find_active_key", fail)
+    monkeypatch.setattr(auth, "find_key", fail)
 
 
 @pytest.mark.parametrize("debug", [True, False])

@@ -29,7 +29,7 @@ class Command(BaseCommand):
                 ROW.format(
                     str(api_key.id),
                     api_key.prefix,
-                    "active" if api_key.is_active else "revoked",
+                    api_key.state.lower(),
                     moment(api_key.created_at),
                     moment(api_key.last_used_at),
                     api_key.name_for_terminals,
