@@ -2,15 +2,22 @@
 
 import uuid
 from datetime import datetime
-from typing import Annotated
+from typing import Annotated, Any
 
 from ninja import Schema
-from pydantic import AfterValidator, Field, StringConstraints
+from pydantic import AfterValidator, Field, StringConstraints, WithJsonSchema
 
 from apikeys.models import NAME_MAX_LENGTH
 
-# What a text that people wrote looks like, for clients that check before they send.
-WRITTEN = {"pattern": r"^[^\u0000]*[^\s\u0000][^\u0000]*$"}
+# What is trimmed: Unicode's White_Space.
+SPACE = r"\t-\r \u0085\u00a0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000"
+
+
+def written(max_length: int) -> Any:
+    """Describe 1 to max_length characters after trimming, for clients that check beforehand."""
+    visible = rf"[^\u0000{SPACE}]"
+    pattern = rf"^[{SPACE}]*{visible}([^\u0000]{{0,{max_length - 2}}}{visible})?[{SPACE}]*$"
+    return WithJsonSchema({"type": "string", "pattern": pattern})
 
 
 def without_nul(text: str) -> str:
@@ -24,11 +31,8 @@ class ApiKeyIn(Schema):
         str,
         StringConstraints(strip_whitespace=True, min_length=1, max_length=NAME_MAX_LENGTH),
         AfterValidator(without_nul),
-        Field(
-            description="1 to 100 characters after trimming.",
-            examples=["Production server"],
-            json_schema_extra=WRITTEN,
-        ),
+        written(NAME_MAX_LENGTH),
+        Field(description="1 to 100 characters after trimming.", examples=["Production server"]),
     ]
 
 

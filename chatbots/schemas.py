@@ -8,7 +8,7 @@ from typing import Annotated
 from ninja import Schema
 from pydantic import AfterValidator, Field, StringConstraints, WithJsonSchema
 
-from apikeys.schemas import WRITTEN, without_nul
+from apikeys.schemas import without_nul, written
 from chatbots.models import Chatbot, Source
 
 MESSAGE_MAX_LENGTH = 8000
@@ -71,10 +71,10 @@ class ChatIn(Schema):
         str,
         StringConstraints(strip_whitespace=True, min_length=1, max_length=MESSAGE_MAX_LENGTH),
         AfterValidator(without_nul),
+        written(MESSAGE_MAX_LENGTH),
         Field(
             description="1 to 8,000 characters after trimming.",
             examples=["How many requests per minute may one key make?"],
-            json_schema_extra=WRITTEN,
         ),
     ]
     session_id: SessionId | None = Field(
