@@ -3,9 +3,10 @@
 import functools
 import logging
 import time
+from collections.abc import Callable
 from threading import Event, Lock, Thread
 
-from ratelimit.limits import Decision, Limit
+from ratelimit.limits import MICROSECONDS, Decision, Limit
 from ratelimit.local_window import LocalWindow
 from ratelimit.redis_window import RedisWindow, Unavailable
 
@@ -18,6 +19,41 @@ GOOD_PROBES_MAX = 128
 RELAPSE_WITHIN_SECONDS = 60.0
 
 
+class Refusals:
+    """Remembers which windows are full, and until when.
+
+    Refused calls take no place, so a full window stays full until its oldest call leaves: until
+    then the answer is known without asking.
+    """
+
+    MAX = 10_000
+
+    def __init__(self, clock: Callable[[], float]) -> None:
+        self._clock = clock
+        self._full: dict[str, tuple[Limit, float]] = {}
+
+    def find(self, subject: str, limit: Limit) -> Decision | None:
+        """Return the decision on a call just now, None where it is not known."""
+        known = self._full.get(subject)
+        if known is None:
+            return None
+        refused_by, ends = known
+        left = int((ends - self._clock()) * MICROSECONDS)
+        if left <= 0 or refused_by != limit:
+            self._full.pop(subject, None)
+            return None
+        return Decision(limit, allowed=False, remaining=0, reset_microseconds=left)
+
+    def add(self, subject: str, decision: Decision, asked_at: float) -> None:
+        """Remember a refusal, from when it was asked for: rather too short than too long."""
+        if len(self._full) >= self.MAX:
+            self._full.clear()
+        self._full[subject] = (
+            decision.limit,
+            asked_at + decision.reset_microseconds / MICROSECONDS,
+        )
+
+
 class Limiter:
     """Exact across all processes while Redis answers.
 
@@ -27,8 +63,15 @@ class Limiter:
     in the log says that it began, one that it ended.
     """
 
-    def __init__(self, shared: RedisWindow, local: LocalWindow | None = None) -> None:
+    def __init__(
+        self,
+        shared: RedisWindow,
+        local: LocalWindow | None = None,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
         self._shared = shared
+        self._clock = clock
+        self._refusals = Refusals(clock)
         self._local = local or LocalWindow()
         self._connections = 1
         self._alone = False
@@ -39,11 +82,19 @@ class Limiter:
 
     def hit(self, subject: str, limit: Limit) -> Decision:
         """Count one call if its limit allows it; never fails, waits under 100 ms."""
+        refusal = self._refusals.find(subject, limit)
+        if refusal is not None:
+            return refusal
         if not self._alone:
+            asked_at = self._clock()
             try:
-                return self._shared.hit(subject, limit)
+                decision = self._shared.hit(subject, limit)
             except Unavailable as error:
                 self._go_alone(error)
+            else:
+                if not decision.allowed:
+                    self._refusals.add(subject, decision, asked_at)
+                return decision
         return self._local.hit(subject, limit)
 
     def prepare(self, connections: int) -> None:
