@@ -3,13 +3,14 @@
 import uuid
 
 from django.db.models import QuerySet
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404
 from ninja import Router
 
 from apikeys.models import ActiveKey
+from apikeys.rendering import json_response
 from chatbots.conversations import default_session
-from chatbots.models import Chatbot, Source
+from chatbots.models import Chatbot, Source, list_owned_by
 from chatbots.schemas import ChatbotListed, ChatbotOut, ChatIn, ChatOut, SourceOut
 from chatbots.services import answer_message
 
@@ -21,9 +22,9 @@ class KeyRequest(HttpRequest):
 
 
 @router.get("", response=list[ChatbotListed])
-def list_chatbots(request: KeyRequest) -> QuerySet[Chatbot]:
+def list_chatbots(request: KeyRequest) -> HttpResponse:
     """List the account's chatbots, oldest first."""
-    return Chatbot.objects.owned_by(request.auth.owner_id)
+    return json_response(list_owned_by(request.auth.owner_id))
 
 
 @router.get("/{chatbot_id}", response=ChatbotOut)

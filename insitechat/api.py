@@ -1,41 +1,22 @@
 """The one API object: composes the apps' routers and says what holds for all of them."""
 
-import json
-from datetime import datetime
 from typing import Any
 
 from django.http import HttpRequest, HttpResponse
 from ninja import NinjaAPI
-from ninja.renderers import BaseRenderer
-from ninja.responses import NinjaJSONEncoder
 
 from apikeys.api import router as apikeys_router
 from apikeys.auth import ApiKeyAuth
+from apikeys.rendering import MEDIA_TYPE, Renderer
 from chatbots.api import router as chatbots_router
 from insitechat import errors
 from insitechat.openapi import document
 from insitechat.parser import StrictJsonParser
 
 
-class Encoder(NinjaJSONEncoder):
-    """Times always have microseconds and an explicit offset: 2026-03-15T10:30:00.123456+00:00."""
-
-    def default(self, o: Any) -> Any:
-        if isinstance(o, datetime):
-            return o.isoformat(timespec="microseconds")
-        return super().default(o)
-
-
-class Renderer(BaseRenderer):
-    media_type = "application/json"
-
-    def render(self, request: HttpRequest, data: Any, *, response_status: int) -> str:
-        return json.dumps(data, cls=Encoder, ensure_ascii=False)
-
-
 class Api(NinjaAPI):
     def get_content_type(self) -> str:
-        return "application/json"  # JSON is UTF-8; the type knows no charset parameter
+        return MEDIA_TYPE
 
     def get_openapi_schema(self, **kwargs: Any) -> Any:
         return document(super().get_openapi_schema(**kwargs))

@@ -106,6 +106,9 @@ DATABASES = {
             "tcp_user_timeout": 10_000,
             "keepalives_idle": 30,
             "application_name": "insitechat",
+            # Each connection plans a statement that it meets again only once.
+            "server_side_binding": True,
+            "prepare_threshold": 2,
             **_database.get("OPTIONS", {}),
         },
     }

@@ -41,9 +41,9 @@ def test_the_first_requests_work(service: Service) -> None:
         check=True,
     )
     listed, answered, sources = done.stdout.split("\n---\n")
-    assert '"name": "Guide"' in listed
+    assert '"name":"Guide"' in listed
     assert "60 requests in any rolling 60-second window" in answered
-    assert '"type": "text"' in sources
+    assert '"type":"text"' in sources
 
 
 @pytest.mark.parametrize("name", re.findall(r"^make (\w+)", README, re.MULTILINE))
