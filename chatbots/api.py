@@ -8,9 +8,8 @@ from django.shortcuts import get_object_or_404
 from ninja import Router
 
 from apikeys.models import ActiveKey
-from apikeys.rendering import json_response
 from chatbots.conversations import default_session
-from chatbots.models import Chatbot, Source, list_owned_by
+from chatbots.models import Chatbot, Source, list_as_json
 from chatbots.schemas import ChatbotListed, ChatbotOut, ChatIn, ChatOut, SourceOut
 from chatbots.services import answer_message
 
@@ -24,7 +23,7 @@ class KeyRequest(HttpRequest):
 @router.get("", response=list[ChatbotListed])
 def list_chatbots(request: KeyRequest) -> HttpResponse:
     """List the account's chatbots, oldest first."""
-    return json_response(list_owned_by(request.auth.owner_id))
+    return HttpResponse(list_as_json(request.auth.owner_id), content_type="application/json")
 
 
 @router.get("/{chatbot_id}", response=ChatbotOut)

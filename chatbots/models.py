@@ -32,24 +32,36 @@ class ChatbotQuerySet(SoftDeletableQuerySet, models.QuerySet["Chatbot"]):
         return self.alive().filter(owner_id=owner_id)
 
 
-LISTED = ("id", "name", "slug", "provider", "is_active", "created_at")
-LIST = f"""
-    SELECT {", ".join(LISTED)}
-    FROM chatbots_chatbot
-    WHERE owner_id = %s AND deleted_at IS NULL
-    ORDER BY created_at, id
-"""  # noqa: S608 (made of constants)
+LIST = """
+    SELECT coalesce(json_agg(listed), '[]')::text
+    FROM (
+        SELECT
+            id,
+            name,
+            slug,
+            provider,
+            is_active,
+            to_char(
+                chatbot.created_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"+00:00"'
+            ) AS created_at
+        FROM chatbots_chatbot chatbot
+        WHERE owner_id = %s AND deleted_at IS NULL
+        ORDER BY chatbot.created_at, id
+    ) listed
+"""
 
 
-def list_owned_by(owner_id: uuid.UUID) -> list[dict[str, Any]]:
-    """Return what a list shows of the owner's chatbots, oldest first.
+def list_as_json(owner_id: uuid.UUID) -> str:
+    """Return the owner's chatbots as the JSON array that the API lists, oldest first.
 
-    The same rows as of ChatbotQuerySet.owned_by; plain SQL, because the ORM and its instances cost
-    three times what the statement does, on the endpoint that is called most.
+    The same rows as of ChatbotQuerySet.owned_by, written by PostgreSQL. On the endpoint that is
+    called most, the ORM and its instances cost ten times what the statement does; and an account
+    may have thousands of chatbots, which here never become Python objects.
     """
     with connection.cursor() as cursor:
         cursor.execute(LIST, [owner_id])
-        return [dict(zip(LISTED, row, strict=True)) for row in cursor.fetchall()]
+        array: str = cursor.fetchone()[0]
+        return array
 
 
 class Chatbot(models.Model):

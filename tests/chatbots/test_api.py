@@ -1,6 +1,6 @@
 import re
 import uuid
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
@@ -10,6 +10,7 @@ from pytest_django import DjangoAssertNumQueries
 
 from accounts.models import User
 from chatbots.models import Chatbot, Source
+from chatbots.schemas import ChatbotListed
 from chatbots.services import add_text_source, create_chatbot
 from tests.conftest import ApiClient, detail
 
@@ -121,6 +122,23 @@ def test_what_is_no_chatbot_is_not_found(api: ApiClient, chatbot_id: object) -> 
     for response in every_endpoint(api, chatbot_id):
         assert response.status_code == 404
         assert detail(response) == "Not Found"
+
+
+@pytest.mark.parametrize("moment", ["2026-03-15T10:30:00+02:00", "2026-03-15T10:30:00.12+00:00"])
+def test_the_list_shows_what_the_schema_says(api: ApiClient, alice: User, moment: str) -> None:
+    for name in ('Quotes " and \\', "Ünïcödé 店 </script>", "\u2028"):
+        create_chatbot(alice, name)
+    Chatbot.objects.update(created_at=datetime.fromisoformat(moment))
+    chatbots = Chatbot.objects.owned_by(alice.id)
+    listed = [ChatbotListed.from_orm(chatbot).model_dump() for chatbot in chatbots]
+    response = api.get("/chatbots")
+    assert [ChatbotListed(**one).model_dump() for one in response.json()] == listed
+    assert all(set(one) == set(ChatbotListed.model_fields) for one in response.json())
+    assert all(INSTANT.fullmatch(one["created_at"]) for one in response.json())
+
+
+def test_an_account_without_chatbots_gets_an_empty_list(api: ApiClient) -> None:
+    assert api.get("/chatbots").content == b"[]"
 
 
 def test_lists_cost_one_statement_however_long(
