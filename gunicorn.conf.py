@@ -59,6 +59,8 @@ def post_worker_init(worker: Any) -> None:
     """Connect to Redis before the first request comes; one that has to wait counts less exactly."""
     from django.conf import settings
 
+    from apikeys.usage import recorder
     from ratelimit.limiter import limiter_for
 
     limiter_for(settings.REDIS_URL).prepare(connections=worker.cfg.threads)
+    recorder.start()

@@ -9,7 +9,7 @@ import json
 import uuid
 from collections.abc import Mapping
 from contextvars import ContextVar
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from django.db import connection
 from django.http import HttpRequest
@@ -27,19 +27,20 @@ USER_AGENT_LENGTH = 255
 request_under_way: ContextVar[HttpRequest | None] = ContextVar("request_under_way", default=None)
 
 
-def record(
+def record(  # noqa: PLR0913 (an event has as many sides)
     account_id: uuid.UUID,
     kind: Kind,
     details: Mapping[str, str] | None = None,
     *,
     actor: Actor | None = None,
     request: HttpRequest | None = None,
+    at: datetime | None = None,
 ) -> None:
     """Add an event to the account's log, in the transaction of what it records, if there is one.
 
     `details` are what the kind's sentence names (accounts.security_sentences); of an API key only
     its name and prefix belong there. `actor` and `request` are for those who know better than the
-    request under way.
+    request under way, `at` for what did not happen just now.
     """
     request = request or request_under_way.get()
     actor, staff_email = (actor, "") if actor else who(account_id, request)
@@ -51,6 +52,7 @@ def record(
         details=details or {},
         ip_address=ip_address(request),
         user_agent=user_agent(request),
+        created_at=at or timezone.now(),
     )
 
 

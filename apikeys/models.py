@@ -11,8 +11,9 @@ from django.db.models.functions import Now
 from django.utils import timezone
 
 from accounts import security_log
-from accounts.security_log import Kind
+from accounts.security_log import Actor, Kind
 from apikeys.tokens import PREFIX_LENGTH, without_keys
+from ratelimit.limits import Limit
 
 NAME_MAX_LENGTH = 100
 # A replaced key that was silent for this long, while its successor is in use, is not missed.
@@ -26,6 +27,11 @@ class ActiveKey:
     id: uuid.UUID
     owner_id: uuid.UUID
     requests_per_minute: int
+
+
+def window_of(key_id: uuid.UUID, requests_per_minute: int) -> tuple[str, Limit]:
+    """Return what the limiter knows a key by, and the key's limit."""
+    return str(key_id), Limit(requests_per_minute)
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +49,14 @@ class ApiKeyQuerySet(models.QuerySet["ApiKey"]):
         """Keep those that work: neither revoked nor expired, by the database's clock."""
         return self.filter(
             models.Q(expires_at=None) | models.Q(expires_at__gt=Now()), revoked_at=None
+        )
+
+    def expired_unnoticed(self) -> Self:
+        """Keep those that have ended by their expiry, which is not in the security log yet."""
+        return self.filter(
+            models.Q(revoked_at=None) | models.Q(revoked_at__gt=models.F("expires_at")),
+            expires_at__lte=Now(),
+            expiry_logged_at=None,
         )
 
     def unrevoked(self) -> Self:
@@ -141,6 +155,7 @@ class ApiKey(models.Model):
     predecessor = models.OneToOneField(
         "self", on_delete=models.SET_NULL, null=True, related_name="successor", editable=False
     )
+    expiry_logged_at = models.DateTimeField(null=True, editable=False)
     # Names the form that asked for the key, so that sending it again makes no other.
     request_id = models.UUIDField(null=True, editable=False)
 
@@ -153,6 +168,13 @@ class ApiKey(models.Model):
         constraints = (
             models.UniqueConstraint(
                 fields=["owner", "request_id"], name="apikeys_apikey_once_per_request"
+            ),
+        )
+        indexes = (
+            models.Index(
+                fields=["expires_at"],
+                condition=models.Q(expires_at__isnull=False, expiry_logged_at=None),
+                name="apikeys_apikey_expiry_to_log",
             ),
         )
 
@@ -200,10 +222,45 @@ class ApiKey(models.Model):
         return self.last_used_at is None or self.last_used_at < timezone.now() - QUIET
 
     def log(self, kind: Kind, **details: str) -> None:
-        """Add to the owner's security log what happened to this key.
+        """Add to the owner's security log what somebody did to this key."""
+        security_log.record(self.owner_id, kind, self.described(**details))
+
+    def log_expiry(self) -> None:
+        """Add to the owner's security log that this key has expired, and when."""
+        security_log.record(
+            self.owner_id,
+            Kind.API_KEY_EXPIRED,
+            self.described(),
+            actor=Actor.SERVICE,
+            at=self.expires_at,
+        )
+
+    def described(self, **details: str) -> dict[str, str]:
+        """Return what the security log may know of this key.
 
         People may paste a key as a name; the log could never be rid of it.
         """
         details = {"name": self.name, "prefix": self.prefix, **details}
-        shown = {name: without_keys(text) for name, text in details.items()}
-        security_log.record(self.owner_id, kind, shown)
+        return {name: without_keys(text) for name, text in details.items()}
+
+
+class HourlyCalls(models.Model):
+    """How many calls of a key were answered with one status in one hour of the clock, in UTC.
+
+    `peak` is the most that the key's window held at any of these calls, itself included.
+    """
+
+    pk = models.CompositePrimaryKey("api_key", "hour", "status")
+    api_key = models.ForeignKey(
+        ApiKey, on_delete=models.CASCADE, related_name="hourly_calls", db_index=False
+    )
+    hour = models.DateTimeField()
+    status = models.PositiveSmallIntegerField()
+    count = models.PositiveBigIntegerField()
+    peak = models.PositiveIntegerField()
+
+    class Meta:
+        indexes = (models.Index(fields=["hour"], name="apikeys_hourlycalls_by_age"),)
+
+    def __str__(self) -> str:
+        return f"{self.hour:%Y-%m-%d %H}:00 {self.status}: {self.count}"

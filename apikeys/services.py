@@ -14,6 +14,8 @@ from accounts.security_log import Kind
 from apikeys import tokens
 from apikeys.models import ApiKey
 
+EXPIRED_AT_ONCE = 1000
+
 
 class KeyCapReached(Exception):
     """The account has as many active keys as its plan allows."""
@@ -131,6 +133,19 @@ def rename_api_key(owner_id: uuid.UUID, key_id: uuid.UUID, name: str) -> None:
         if before != name:
             api_key.save(update_fields=["name"])
             api_key.log(Kind.API_KEY_RENAMED, before=before)
+
+
+def log_expired_keys() -> None:
+    """Add to the security logs the keys that have expired since the last time, each once."""
+    with transaction.atomic():
+        some = ApiKey.objects.expired_unnoticed().select_for_update(
+            of=("self",), no_key=True, skip_locked=True
+        )[:EXPIRED_AT_ONCE]
+        expired = list(some)
+        for api_key in expired:
+            api_key.log_expiry()
+        ids = [api_key.id for api_key in expired]
+        ApiKey.objects.filter(id__in=ids).update(expiry_logged_at=Now())
 
 
 def lock(owner: User) -> None:

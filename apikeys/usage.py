@@ -1,24 +1,28 @@
-"""When each key was last used, and how often refused after its end, recorded beside requests."""
+"""What keys do, recorded beside requests: last use, calls by hour, attempts after a key's end."""
 
 import atexit
 import logging
 import time
 import uuid
-from collections.abc import Mapping
-from dataclasses import dataclass
-from datetime import datetime
+from collections.abc import Callable, Iterable, Mapping
+from datetime import datetime, timedelta
 from threading import Event, Lock, Thread
-from typing import Any
+from typing import Any, Generic, NamedTuple, TypeVar
 
 from django.db import Error, InterfaceError, OperationalError, connection
 from django.utils import timezone
 
+from apikeys.models import HourlyCalls
+from apikeys.services import log_expired_keys
+
 logger = logging.getLogger(__name__)
 
 WRITE_EVERY_SECONDS = 1.0
+TIDY_EVERY_SECONDS = 60.0
+KEEP = timedelta(days=31)
 
 # Rows are locked in order of their id: processes that record the same keys cannot deadlock.
-RECORD = """
+RECORD_LAST_USE = """
     UPDATE apikeys_apikey
     SET last_used_at = GREATEST(apikeys_apikey.last_used_at, used.at),
         first_used_at = COALESCE(apikeys_apikey.first_used_at, used.at)
@@ -46,113 +50,187 @@ RECORD_REJECTIONS = """
     WHERE apikeys_apikey.id = rejected.id
 """
 
+RECORD_CALLS = """
+    INSERT INTO apikeys_hourlycalls AS known (api_key_id, hour, status, count, peak)
+    SELECT seen.*
+    FROM unnest(%s::uuid[], %s::timestamptz[], %s::smallint[], %s::bigint[], %s::integer[])
+        AS seen (api_key_id, hour, status, count, peak)
+    WHERE EXISTS (SELECT FROM apikeys_apikey WHERE id = seen.api_key_id)
+    ORDER BY 1, 2, 3
+    ON CONFLICT (api_key_id, hour, status) DO UPDATE
+    SET count = known.count + EXCLUDED.count, peak = GREATEST(known.peak, EXCLUDED.peak)
+"""
 
-@dataclass(frozen=True, slots=True)
-class Rejections:
-    """How many attempts were refused, and when the latest was."""
 
-    count: int
+class Rejections(NamedTuple):
+    """How many attempts with an ended key were refused, and when the latest was."""
+
+    number: int
     latest: datetime
 
-    def __add__(self, other: "Rejections") -> "Rejections":
-        return Rejections(self.count + other.count, max(self.latest, other.latest))
+
+class Answers(NamedTuple):
+    """What is counted together: a key's answers of one status in one hour."""
+
+    key_id: uuid.UUID
+    hour: datetime
+    status: int
 
 
-class LastUsedRecorder:
-    """Keeps the latest successful call of each key in memory and writes them all each second.
+class Calls(NamedTuple):
+    """How many calls there were, and the most that the key's window held at one of them."""
 
-    Attempts with ended keys are counted beside it. A request pays one dictionary entry. A process
-    runs at most one statement a second for each of the two, and none while there is nothing to
-    write. A graceful stop writes what is left; a killed process loses up to a second. What the
-    database refused is kept and tried again.
+    number: int
+    peak: int
+
+
+def add_rejections(one: Rejections, other: Rejections) -> Rejections:
+    return Rejections(one.number + other.number, max(one.latest, other.latest))
+
+
+def add_calls(one: Calls, other: Calls) -> Calls:
+    return Calls(one.number + other.number, max(one.peak, other.peak))
+
+
+Key = TypeVar("Key")
+Value = TypeVar("Value")
+
+
+class Ledger(Generic[Key, Value]):
+    """Collects values in memory until they are written; what the database refuses stays in it."""
+
+    def __init__(
+        self,
+        name: str,
+        merge: Callable[[Value, Value], Value],
+        execute: Callable[[Mapping[Key, Value]], None],
+    ) -> None:
+        self.name = name
+        self._merge = merge
+        self._execute = execute
+        self._entries: dict[Key, Value] = {}
+        self._lock = Lock()
+
+    def note(self, key: Key, value: Value) -> None:
+        with self._lock:
+            known = self._entries.get(key)
+            self._entries[key] = value if known is None else self._merge(known, value)
+
+    def write(self) -> None:
+        """Write what has been noted since the last time, by one statement."""
+        with self._lock:
+            entries, self._entries = self._entries, {}
+        if not entries:
+            return
+        try:
+            self._execute(entries)
+        except Error as error:
+            logger.warning("%s of API keys not written yet: %s", self.name, error)
+            for key, value in entries.items():
+                self.note(key, value)
+
+    def discard(self) -> None:
+        """Forget what has not been written."""
+        with self._lock:
+            self._entries = {}
+
+
+class UsageRecorder:
+    """Keeps in memory what keys do and writes it each second, from a thread of its own.
+
+    A request pays for dictionary entries. A process runs at most one statement a second for each
+    ledger, and none while there is nothing to write. A graceful stop writes what is left; a killed
+    process loses up to a second. What the database refused is kept and tried again; counts whose
+    commit went unanswered are tried again too and then count twice.
     """
 
     def __init__(self) -> None:
         self.in_background = True
-        self._used: dict[uuid.UUID, datetime] = {}
-        self._rejected: dict[uuid.UUID, Rejections] = {}
+        self.last_uses = Ledger[uuid.UUID, datetime]("last use", max, write_last_uses)
+        self.rejections = Ledger[uuid.UUID, Rejections](
+            "rejected calls", add_rejections, write_rejections
+        )
+        self.calls = Ledger[Answers, Calls]("calls", add_calls, write_calls)
         self._arrived = Event()
-        self._noting = Lock()
         self._writing = Lock()
         self._thread: Thread | None = None
 
-    def record(self, key_id: uuid.UUID) -> None:
-        """Note that a call of this key was answered well just now."""
-        self._note({key_id: timezone.now()})
-        self._start_once()
+    def record(self, key_id: uuid.UUID, status: int = 200, in_window: int = 1) -> None:
+        """Note that a call of this key was answered just now, and how full its window is."""
+        now = timezone.now()
+        hour = now.replace(minute=0, second=0, microsecond=0)
+        self.calls.note(Answers(key_id, hour, status), Calls(1, in_window))
+        if status < 400:
+            self.last_uses.note(key_id, now)
+        self._wake()
 
     def record_rejection(self, key_id: uuid.UUID) -> None:
         """Note that a call with this ended key was refused just now."""
-        self._note_rejections({key_id: Rejections(1, timezone.now())})
-        self._start_once()
+        self.rejections.note(key_id, Rejections(1, timezone.now()))
+        self._wake()
 
     def write(self) -> None:
-        """Write what has been recorded since the last time, by one statement for each kind."""
+        """Write what has been recorded since the last time."""
         with self._writing:
-            with self._noting:
-                used, self._used = self._used, {}
-                rejected, self._rejected = self._rejected, {}
-            if used:
-                try:
-                    write_last_used(used)
-                except Error as error:
-                    logger.warning("last use of %d API keys not written yet: %s", len(used), error)
-                    self._note(used)
-            if rejected:
-                try:
-                    write_rejections(rejected)
-                except Error as error:
-                    logger.warning("rejected calls not written yet: %s", error)
-                    self._note_rejections(rejected)
-
-    def _note(self, used: Mapping[uuid.UUID, datetime]) -> None:
-        with self._noting:
-            for key_id, moment in used.items():
-                self._used[key_id] = max(moment, self._used.get(key_id, moment))
-        self._arrived.set()
-
-    def _note_rejections(self, rejected: Mapping[uuid.UUID, Rejections]) -> None:
-        with self._noting:
-            for key_id, more in rejected.items():
-                known = self._rejected.get(key_id)
-                self._rejected[key_id] = known + more if known else more
-        self._arrived.set()
+            self.last_uses.write()
+            self.rejections.write()
+            self.calls.write()
 
     def discard(self) -> None:
         """Forget what has not been written."""
-        self._used = {}
-        self._rejected = {}
+        for ledger in (self.last_uses, self.rejections, self.calls):
+            ledger.discard()
 
-    def _start_once(self) -> None:
-        if self._thread is None and self.in_background:
-            self._start()
-
-    def _start(self) -> None:
+    def start(self) -> None:
+        """Start the thread, once a process; the first call that is recorded does it too."""
         with self._writing:
-            if self._thread is None:
-                self._thread = Thread(target=self._write_forever, name="last-used", daemon=True)
+            if self._thread is None and self.in_background:
+                self._thread = Thread(target=self._write_forever, name="key-usage", daemon=True)
                 self._thread.start()
                 atexit.register(self.write)
 
+    def _wake(self) -> None:
+        if not self._arrived.is_set():
+            self._arrived.set()
+        if self._thread is None:
+            self.start()
+
     def _write_forever(self) -> None:
-        while self._arrived.wait():
+        tidied_at = -TIDY_EVERY_SECONDS
+        while True:
+            self._arrived.wait(TIDY_EVERY_SECONDS)
             self._arrived.clear()
             self.write()
+            if time.monotonic() - tidied_at >= TIDY_EVERY_SECONDS:
+                tidied_at = time.monotonic()
+                tidy()
             time.sleep(WRITE_EVERY_SECONDS)
 
 
-def write_last_used(used: Mapping[uuid.UUID, datetime]) -> None:
-    """Write the times; see execute_again."""
-    execute_again(RECORD, [list(used.keys()), list(used.values())])
+def tidy() -> None:
+    """Log keys that have expired, and forget counts that are too old to be shown."""
+    try:
+        log_expired_keys()
+        HourlyCalls.objects.filter(hour__lt=timezone.now() - KEEP).delete()
+    except Error as error:
+        logger.warning("expired API keys not logged yet: %s", error)
+        connection.close()
 
 
-def write_rejections(rejected: Mapping[uuid.UUID, Rejections]) -> None:
-    """Add the counts. One whose commit went unanswered is tried again and then counts twice."""
-    some = rejected.values()
-    execute_again(
-        RECORD_REJECTIONS,
-        [list(rejected), [one.count for one in some], [one.latest for one in some]],
-    )
+def write_last_uses(uses: Mapping[uuid.UUID, datetime]) -> None:
+    execute_again(RECORD_LAST_USE, [list(uses.keys()), list(uses.values())])
+
+
+def write_rejections(rejections: Mapping[uuid.UUID, Rejections]) -> None:
+    execute_again(RECORD_REJECTIONS, [list(rejections), *columns(rejections.values())])
+
+
+def write_calls(calls: Mapping[Answers, Calls]) -> None:
+    execute_again(RECORD_CALLS, [*columns(calls.keys()), *columns(calls.values())])
+
+
+def columns(rows: Iterable[Iterable[Any]]) -> list[list[Any]]:
+    return [list(column) for column in zip(*rows, strict=True)]
 
 
 def execute_again(statement: str, parameters: list[Any]) -> None:
@@ -172,4 +250,4 @@ def execute(statement: str, parameters: list[Any]) -> None:
         cursor.execute(statement, parameters)
 
 
-recorder = LastUsedRecorder()
+recorder = UsageRecorder()

@@ -2,6 +2,7 @@
 
 import uuid
 from collections.abc import Mapping
+from datetime import date
 
 from django.conf import settings
 from django.contrib import messages
@@ -14,8 +15,10 @@ from django.views.decorators.http import require_http_methods, require_safe
 
 from accounts.models import User
 from apikeys import services
+from apikeys.activity import OUTCOMES, draw_slots, read_history
 from apikeys.forms import ApiKeyForm, ChangeForm, OnceForm, RotateForm
-from apikeys.models import ApiKey
+from apikeys.models import ApiKey, window_of
+from ratelimit.limiter import limiter_for
 
 
 class OwnerRequest(HttpRequest):
@@ -43,6 +46,31 @@ def get_api_key(request: OwnerRequest, key_id: uuid.UUID) -> HttpResponse:
     """Show one key; of one that has ended, when it did and what has been tried with it since."""
     context = {"api_key": find(request, key_id), "section": "api-keys"}
     return render(request, "apikeys/key.html", context)
+
+
+@require_safe
+@never_cache
+@login_required
+def show_activity(request: OwnerRequest, key_id: uuid.UUID) -> HttpResponse:
+    """Show what a key does now, as the limiter sees it, and what it did in the last days."""
+    api_key = find(request, key_id)
+    window = window_of(key_id, request.user.plan.requests_per_minute)
+    state = limiter_for(settings.REDIS_URL).peek(*window)
+    slots, calls_per_slot = draw_slots(state)
+    history = read_history(key_id)
+    day = chosen_day(request.GET.get("day", ""))
+    context = {
+        "api_key": api_key,
+        "state": state,
+        "slots": slots,
+        "calls_per_slot": calls_per_slot,
+        "history": history,
+        "outcomes": OUTCOMES,
+        "day": day,
+        "hours": history.hours_of(day) if day else [],
+        "section": "api-keys",
+    }
+    return render(request, "apikeys/activity.html", context)
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
@@ -124,6 +152,13 @@ def revoke_api_key(request: OwnerRequest, key_id: uuid.UUID) -> HttpResponse:
 def find(request: OwnerRequest, key_id: uuid.UUID) -> ApiKey:
     mine = ApiKey.objects.owned_by(request.user.id).with_relatives()
     return get_object_or_404(mine, id=key_id)
+
+
+def chosen_day(text: str) -> date | None:
+    try:
+        return date.fromisoformat(text)
+    except ValueError:
+        return None
 
 
 def is_at_cap(owner: User) -> bool:

@@ -10,6 +10,7 @@ from django.urls import resolve
 from ninja.errors import HttpError
 
 from apikeys.middleware import ApiKeyMiddleware, KeyedRequest
+from apikeys.models import window_of
 from insitechat import errors
 from ratelimit.limiter import limiter_for
 from ratelimit.limits import Limit
@@ -32,9 +33,8 @@ def gate(get_response: Handler) -> Handler:
     """
     limiter = limiter_for(settings.REDIS_URL)
     view = answered(measured(call_view))
-    keyed = answered(
-        ApiKeyMiddleware(RateLimitMiddleware(view, limiter=limiter, identify=identify))
-    )
+    limited = answered(RateLimitMiddleware(view, limiter=limiter, identify=identify))
+    keyed = answered(ApiKeyMiddleware(limited))
     unkeyed = answered(measured(get_response))
 
     def middleware(request: HttpRequest) -> HttpResponse:
@@ -92,4 +92,4 @@ def is_keyed(path: str) -> bool:
 
 def identify(request: HttpRequest) -> tuple[str, Limit]:
     api_key = cast(KeyedRequest, request).api_key
-    return str(api_key.id), Limit(api_key.requests_per_minute)
+    return window_of(api_key.id, api_key.requests_per_minute)

@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable
 from threading import Event, Lock, Thread
 
-from ratelimit.limits import MICROSECONDS, Decision, Limit
+from ratelimit.limits import MICROSECONDS, Decision, Limit, WindowState
 from ratelimit.local_window import LocalWindow
 from ratelimit.redis_window import RedisWindow, Unavailable
 
@@ -96,6 +96,15 @@ class Limiter:
                     self._refusals.add(subject, decision, asked_at)
                 return decision
         return self._local.hit(subject, limit)
+
+    def peek(self, subject: str, limit: Limit) -> WindowState:
+        """Look at a window without counting a call, wherever the next call would be counted."""
+        if not self._alone:
+            try:
+                return self._shared.peek(subject, limit)
+            except Unavailable:
+                pass
+        return self._local.peek(subject, limit)
 
     def prepare(self, connections: int) -> None:
         """Open the connections that as many threads need, before they serve their first request."""

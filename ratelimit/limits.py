@@ -28,9 +28,42 @@ class Decision:
     reset_microseconds: int
 
     @property
+    def counted(self) -> int:
+        """Calls in the window, this one included if it was allowed."""
+        return self.limit.requests - self.remaining
+
+    @property
     def reset_seconds(self) -> int:
         """Whole seconds after which the oldest counted call has left for certain."""
         return -(-self.reset_microseconds // MICROSECONDS)
+
+
+@dataclass(frozen=True, slots=True)
+class WindowState:
+    """What a window holds at one moment, without counting a call.
+
+    `leaves_in_microseconds` has one entry for each counted call, the one that leaves first at the
+    front. `is_shared` is false where only this process was asked.
+    """
+
+    limit: Limit
+    leaves_in_microseconds: tuple[int, ...]
+    is_shared: bool
+
+    @property
+    def remaining(self) -> int:
+        return max(self.limit.requests - len(self.leaves_in_microseconds), 0)
+
+    @property
+    def wait_microseconds(self) -> int:
+        """How long until a call would be allowed; 0 where one is now."""
+        over = len(self.leaves_in_microseconds) - self.limit.requests
+        return self.leaves_in_microseconds[over] if over >= 0 else 0
+
+    @property
+    def wait_seconds(self) -> int:
+        """Whole seconds after which a call is allowed for certain."""
+        return -(-self.wait_microseconds // MICROSECONDS)
 
 
 class LimitExceeded(Exception):

@@ -5,7 +5,7 @@ from collections import deque
 from collections.abc import Callable
 from threading import Lock
 
-from ratelimit.limits import MICROSECONDS, Decision, Limit
+from ratelimit.limits import MICROSECONDS, Decision, Limit, WindowState
 
 SWEEP_EVERY_HITS = 1024
 
@@ -45,6 +45,13 @@ class LocalWindow:
                 remaining=max(limit.requests - len(calls), 0),
                 reset_microseconds=calls[0] + window - now if calls else 0,
             )
+
+    def peek(self, subject: str, limit: Limit) -> WindowState:
+        window = limit.window_seconds * MICROSECONDS
+        with self._lock:
+            now = self._clock()
+            leaves = [call + window - now for call in self._calls.get(subject, ())]
+        return WindowState(limit, tuple(left for left in leaves if left > 0), is_shared=False)
 
     def _sweep(self, now: int) -> None:
         self._hits += 1

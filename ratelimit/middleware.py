@@ -14,7 +14,7 @@ class RateLimitMiddleware:
 
     `identify` names the subject of a request and its limit. Over the limit LimitExceeded is raised
     and nothing is counted; whoever turns that into an answer calls `add_fields`, as this does for
-    every other answer.
+    every other answer. What was decided stands as `rate_limit` on the request.
     """
 
     def __init__(
@@ -30,6 +30,7 @@ class RateLimitMiddleware:
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
         decision = self.limiter.hit(*self.identify(request))
+        request.rate_limit = decision  # type: ignore[attr-defined]
         if not decision.allowed:
             raise LimitExceeded(decision)
         response = self.get_response(request)

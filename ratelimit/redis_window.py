@@ -16,10 +16,11 @@ from redis.connection import Connection, ConnectionPool, parse_url
 from redis.exceptions import NoScriptError, RedisClusterException, SlotNotCoveredError
 from redis.retry import Retry
 
-from ratelimit.limits import MICROSECONDS, Decision, Limit
+from ratelimit.limits import MICROSECONDS, Decision, Limit, WindowState
 
 SCRIPT = (Path(__file__).parent / "sliding_window.lua").read_text()
 SCRIPT_SHA = hashlib.sha1(SCRIPT.encode(), usedforsecurity=False).hexdigest()
+STATE_SCRIPT = (Path(__file__).parent / "window_state.lua").read_text()
 KEY = "ratelimit:{%s}"
 # How long a request waits for Redis in all, the 100 ms of the contract less what surrounds it.
 PATIENCE_SECONDS = 0.085
@@ -69,6 +70,14 @@ class RedisWindow:
             arguments.append(now_microseconds)
         allowed, remaining, reset = self._within_patience(lambda: self._evaluate(arguments))
         return Decision(limit, bool(allowed), remaining, reset)
+
+    def peek(self, subject: str, limit: Limit) -> WindowState:
+        """Look without counting. Raises Unavailable."""
+        window = limit.window_seconds * MICROSECONDS
+        leaves = self._within_patience(
+            lambda: self.connected_client().eval(STATE_SCRIPT, 1, KEY % subject, window)
+        )
+        return WindowState(limit, tuple(leaves), is_shared=True)
 
     def probe(self) -> None:
         """Make a decision that concerns nobody, to see if Redis makes any. Raises Unavailable."""

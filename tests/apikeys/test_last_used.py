@@ -9,9 +9,9 @@ from django.utils import timezone
 
 from accounts.models import User
 from apikeys import usage
-from apikeys.models import ApiKey
+from apikeys.models import ApiKey, HourlyCalls
 from apikeys.services import CreatedKey, create_api_key
-from apikeys.usage import LastUsedRecorder, recorder, write_last_used
+from apikeys.usage import UsageRecorder, recorder, write_last_uses
 from tests.conftest import ApiClient, Service, start_service, stop_service, wait_for
 
 NOON = datetime(2026, 3, 15, 12, tzinfo=UTC)
@@ -48,13 +48,13 @@ def test_the_request_itself_writes_nothing(api: ApiClient, chatbot: object) -> N
     assert [query["sql"].split()[0] for query in queries] == ["SELECT", "SELECT"]
 
 
-def test_all_keys_are_written_by_one_statement(alice: User) -> None:
+def test_all_keys_are_written_by_one_statement_a_ledger(alice: User) -> None:
     keys = [create_api_key(alice, str(number)) for number in range(5)]
     for key in keys * 3:
         recorder.record(key.api_key.id)
     with CaptureQueriesContext(connection) as queries:
         recorder.write()
-    assert len(queries) == 1
+    assert len(queries) == 2  # last uses and calls
     assert None not in map(last_used, keys)
 
 
@@ -66,32 +66,33 @@ def test_nothing_to_write_is_no_statement(db: None) -> None:
 
 def test_a_later_time_is_never_overwritten_by_an_earlier_one(alices_key: CreatedKey) -> None:
     key_id = alices_key.api_key.id
-    write_last_used({key_id: NOON})
-    write_last_used({key_id: NOON - timedelta(seconds=1)})
+    write_last_uses({key_id: NOON})
+    write_last_uses({key_id: NOON - timedelta(seconds=1)})
     assert last_used(alices_key) == NOON
 
 
 def test_a_key_that_is_gone_does_no_harm(alices_key: CreatedKey) -> None:
-    write_last_used({uuid.uuid4(): NOON, alices_key.api_key.id: NOON})
+    write_last_uses({uuid.uuid4(): NOON, alices_key.api_key.id: NOON})
     assert last_used(alices_key) == NOON
 
 
 def test_what_the_database_refused_is_written_later(
     alices_key: CreatedKey, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    own = LastUsedRecorder()
+    own = UsageRecorder()
     own.in_background = False
     own.record(alices_key.api_key.id)
 
-    def refuse(_: object) -> None:
+    def refuse(*_: object) -> None:
         raise DatabaseError("gone")
 
     with monkeypatch.context() as patch:
-        patch.setattr(usage, "write_last_used", refuse)
+        patch.setattr(usage, "execute_again", refuse)
         own.write()
     assert last_used(alices_key) is None
     own.write()
     assert last_used(alices_key) is not None
+    assert HourlyCalls.objects.get().count == 1
 
 
 def test_it_is_visible_within_two_seconds(service: Service) -> None:

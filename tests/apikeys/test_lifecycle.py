@@ -20,7 +20,7 @@ from apikeys.services import (
     revoke_api_key,
     rotate_api_key,
 )
-from apikeys.usage import recorder, write_last_used
+from apikeys.usage import recorder, write_last_uses
 from tests.apikeys.test_authentication import UNAUTHORIZED, call
 from tests.conftest import ApiClient
 
@@ -225,13 +225,13 @@ class TestSafeToRetire:
     ) -> None:
         old, new = rotated
         if old_used:
-            write_last_used({old.api_key.id: timezone.now() - old_used})
+            write_last_uses({old.api_key.id: timezone.now() - old_used})
         if new_used:
-            write_last_used({new.api_key.id: timezone.now()})
+            write_last_uses({new.api_key.id: timezone.now()})
         assert stored(old).is_safe_to_retire is safe
 
     def test_first_use_stays_the_first(self, alices_key: CreatedKey) -> None:
         first = timezone.now() - HOUR
-        write_last_used({alices_key.api_key.id: first})
-        write_last_used({alices_key.api_key.id: timezone.now()})
+        write_last_uses({alices_key.api_key.id: first})
+        write_last_uses({alices_key.api_key.id: timezone.now()})
         assert stored(alices_key).first_used_at == first
