@@ -35,7 +35,7 @@ def get_chatbot(request: KeyRequest, chatbot_id: uuid.UUID) -> Chatbot:
 @router.get("/{chatbot_id}/sources", response=list[SourceOut])
 def list_sources(request: KeyRequest, chatbot_id: uuid.UUID) -> QuerySet[Source]:
     """List what the chatbot was trained on, newest first."""
-    return access_chatbot(request, chatbot_id).sources.alive()
+    return access_chatbot(request, chatbot_id).sources.listed()
 
 
 @router.post(
@@ -53,7 +53,7 @@ def chat(request: KeyRequest, chatbot_id: uuid.UUID, payload: ChatIn) -> dict[st
     """Ask the chatbot; an answer counts one message of the month."""
     chatbot = access_chatbot(request, chatbot_id)
     session_id = payload.session_id or default_session(chatbot.owner_id)
-    return {"response": answer_message(chatbot, session_id, payload.message)}
+    return {"response": answer_message(chatbot, session_id, payload.message).text}
 
 
 def access_chatbot(request: KeyRequest, chatbot_id: uuid.UUID) -> Chatbot:

@@ -18,6 +18,11 @@ def default_session(owner_id: uuid.UUID) -> str:
     return f"api-{owner_id}"
 
 
+def playground_session(owner_id: uuid.UUID) -> str:
+    """Return the session of what the owner tries out in the dashboard."""
+    return f"playground-{owner_id}"
+
+
 def latest_turns(chatbot: Chatbot, session_id: str) -> Sequence[Turn]:
     """Return the session's last turns, oldest first."""
     messages = Message.objects.filter(

@@ -15,6 +15,8 @@ from django.utils.text import slugify
 # Titles and texts are searched in this PostgreSQL text search configuration.
 SEARCH_CONFIG = "english"
 NAME_MAX_LENGTH = 100
+TITLE_MAX_LENGTH = 200
+MESSAGE_MAX_LENGTH = 8000
 FALLBACK_MESSAGE = "I'm sorry, I don't have an answer to that."
 
 
@@ -22,14 +24,29 @@ class SoftDeletableQuerySet(models.QuerySet[Any]):
     def alive(self) -> Self:
         return self.filter(deleted_at=None)
 
+    def deleted(self) -> Self:
+        return self.exclude(deleted_at=None)
+
     def soft_delete(self) -> int:
         return self.alive().update(deleted_at=timezone.now())
+
+    def restore(self) -> int:
+        return self.deleted().update(deleted_at=None)
 
 
 class ChatbotQuerySet(SoftDeletableQuerySet, models.QuerySet["Chatbot"]):
     def owned_by(self, owner_id: uuid.UUID) -> Self:
         """Return the owner's chatbots: the only door to them, in API and dashboard alike."""
         return self.alive().filter(owner_id=owner_id)
+
+    def deleted_by(self, owner_id: uuid.UUID) -> Self:
+        """Return what the owner has deleted and may have back."""
+        return self.deleted().filter(owner_id=owner_id)
+
+    def with_source_counts(self) -> Self:
+        return self.annotate(
+            source_count=models.Count("sources", filter=models.Q(sources__deleted_at=None))
+        )
 
 
 LIST = """
@@ -98,6 +115,11 @@ class Chatbot(models.Model):
     def __str__(self) -> str:
         return self.name
 
+    def change(self, **fields: str) -> None:
+        for name, value in fields.items():
+            setattr(self, name, value)
+        self.save(update_fields=fields)
+
     def slug_candidates(self) -> Iterator[str]:
         """Yield slugs made from the name, without end: `shop`, `shop-2`, `shop-3`, …"""
         stem = slugify(self.name)[:NAME_MAX_LENGTH] or "chatbot"
@@ -107,7 +129,13 @@ class Chatbot(models.Model):
 
 
 class SourceQuerySet(SoftDeletableQuerySet, models.QuerySet["Source"]):
-    pass
+    def listed(self) -> Self:
+        """Return what is not deleted, without the texts: they may be long."""
+        return self.alive().defer("text")
+
+    def editable(self) -> Self:
+        """Return what the owner wrote here and may rewrite."""
+        return self.alive().filter(type__in=Source.EDITABLE)
 
 
 class Source(models.Model):
@@ -115,6 +143,9 @@ class Source(models.Model):
         URL = "url", "Website"
         FILE = "file", "File"
         TEXT = "text", "Text"
+        QA = "qa", "Question and answer"
+
+    EDITABLE = (Type.TEXT, Type.QA)
 
     class Status(models.TextChoices):
         PENDING = "pending", "Pending"
@@ -126,7 +157,12 @@ class Source(models.Model):
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     chatbot = models.ForeignKey(Chatbot, on_delete=models.CASCADE, related_name="sources")
     type = models.CharField(max_length=20, choices=Type)
-    title = models.CharField(max_length=200, blank=True)
+    title = models.CharField(
+        max_length=TITLE_MAX_LENGTH,
+        blank=True,
+        help_text="Of a question and answer: the question.",
+    )
+    text = models.TextField(blank=True, help_text="As the owner wrote it.")
     url = models.URLField(max_length=2000, blank=True)
     status = models.CharField(max_length=20, choices=Status, default=Status.PENDING)
     page_count = models.PositiveIntegerField(default=0)
@@ -139,7 +175,11 @@ class Source(models.Model):
         ordering = ("-created_at", "-id")
 
     def __str__(self) -> str:
-        return self.title or str(self.id)
+        return self.title or "Untitled"
+
+    @property
+    def is_editable(self) -> bool:
+        return self.type in self.EDITABLE
 
 
 class ChunkQuerySet(models.QuerySet["Chunk"]):
@@ -173,11 +213,21 @@ class Chunk(models.Model):
         return f"{self.source_id}#{self.position}"
 
 
+class ConversationQuerySet(models.QuerySet["Conversation"]):
+    def with_message_counts(self) -> Self:
+        """Count by a subquery, so that a page of conversations counts only its own messages."""
+        messages = Message.objects.filter(conversation=models.OuterRef("pk")).order_by()
+        counts = messages.values("conversation").values(number=models.Count("pk"))
+        return self.annotate(message_count=models.Subquery(counts))
+
+
 class Conversation(models.Model):
     chatbot = models.ForeignKey(Chatbot, on_delete=models.CASCADE, related_name="conversations")
     session_id = models.CharField(max_length=128)
     created_at = models.DateTimeField(default=timezone.now, editable=False)
     last_message_at = models.DateTimeField(default=timezone.now, editable=False)
+
+    objects = ConversationQuerySet.as_manager()
 
     class Meta:
         ordering = ("-last_message_at",)
@@ -225,6 +275,24 @@ class MessageUsage(models.Model):
     class Meta:
         constraints = (
             models.UniqueConstraint(fields=["owner", "month"], name="chatbots_usage_month"),
+        )
+
+    def __str__(self) -> str:
+        return f"{self.month:%Y-%m}: {self.used}"
+
+
+class ChatbotMessageUsage(models.Model):
+    """A chatbot's share of its owner's MessageUsage, counted by the same statement."""
+
+    chatbot = models.ForeignKey(Chatbot, on_delete=models.CASCADE, related_name="message_usage")
+    month = models.DateField(help_text="The first day of the calendar month, in UTC.")
+    used = models.PositiveIntegerField(default=0)
+
+    class Meta:
+        constraints = (
+            models.UniqueConstraint(
+                fields=["chatbot", "month"], name="chatbots_chatbot_usage_month"
+            ),
         )
 
     def __str__(self) -> str:

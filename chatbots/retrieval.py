@@ -8,11 +8,11 @@ import uuid
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from django.db import connection
 
-from chatbots.models import SEARCH_CONFIG, Chunk
+from chatbots.models import SEARCH_CONFIG, Chunk, Source
 from chatbots.relevance import Question
 
 MAX_PASSAGES = 6
@@ -24,6 +24,7 @@ MIN_COVERAGE = 0.5
 class Passage:
     title: str
     text: str
+    is_pair: bool = False  # a question on the first line, its whole answer on the others
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +33,13 @@ class Findings:
 
     question: Question
     passages: Sequence[Passage]
+
+
+class Match(NamedTuple):
+    chunk_id: int
+    length: int
+    source_type: str
+    counts: dict[str, int]
 
 
 CORPUS = """
@@ -43,9 +51,9 @@ CORPUS = """
     WHERE source.chatbot_id = %(chatbot)s AND source.deleted_at IS NULL
 """
 
-# Per matching chunk: its length, and how often it has each of the question's stems.
+# Per matching chunk: its length, its source's type, how often it has each of the question's stems.
 MATCHES = """
-    SELECT chunk.id, length(chunk.search), found.stems, found.counts
+    SELECT chunk.id, length(chunk.search), source.type, found.stems, found.counts
     FROM chatbots_chunk chunk
     JOIN chatbots_source source ON source.id = chunk.source_id
     CROSS JOIN LATERAL (
@@ -78,20 +86,33 @@ def search(chatbot_id: uuid.UUID, question: str) -> Findings:
         stems, chunks, average_length = cursor.fetchone()
         cursor.execute(MATCHES, {**parameters, "stems": stems})
         matches = [
-            (chunk_id, length, dict(zip(stems, counts, strict=True)))
-            for chunk_id, length, stems, counts in cursor.fetchall()
+            Match(chunk_id, length, source_type, dict(zip(stems, counts, strict=True)))
+            for chunk_id, length, source_type, stems, counts in cursor.fetchall()
         ]
-    having = Counter(stem for _, _, counts in matches for stem in counts)
+    having = Counter(stem for match in matches for stem in match.counts)
     weighed = Question.weigh(stems, having, chunks)
-    relevant = [match for match in matches if weighed.coverage(match[2]) >= MIN_COVERAGE]
-    relevant.sort(key=lambda match: -weighed.bm25(match[2], match[1], average_length))
-    return Findings(weighed, load_passages([chunk_id for chunk_id, *_ in relevant[:MAX_PASSAGES]]))
+    relevant = [match for match in matches if weighed.coverage(match.counts) >= MIN_COVERAGE]
+
+    def rank(match: Match) -> tuple[bool, float]:
+        # What an owner wrote as the answer to these very words comes before what merely has them.
+        is_meant = match.source_type == Source.Type.QA and weighed.coverage(match.counts) == 1
+        return not is_meant, -weighed.bm25(match.counts, match.length, average_length)
+
+    relevant.sort(key=rank)
+    passages = load_passages([match.chunk_id for match in relevant[:MAX_PASSAGES]])
+    if relevant and not passages:  # edited since: what answers now has other chunks
+        return search(chatbot_id, question)
+    return Findings(weighed, passages)
 
 
 def load_passages(chunk_ids: Sequence[int]) -> list[Passage]:
-    chunks = Chunk.objects.select_related("source").only("text", "source__title")
+    chunks = Chunk.objects.select_related("source").only("text", "source__title", "source__type")
     by_id = chunks.in_bulk(chunk_ids)
-    return [Passage(by_id[one].source.title, by_id[one].text) for one in chunk_ids if one in by_id]
+    found = [by_id[one] for one in chunk_ids if one in by_id]
+    return [
+        Passage(chunk.source.title, chunk.text, chunk.source.type == Source.Type.QA)
+        for chunk in found
+    ]
 
 
 def stems_of(texts: Sequence[str]) -> list[set[str]]:

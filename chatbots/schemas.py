@@ -9,9 +9,8 @@ from ninja import Schema
 from pydantic import AfterValidator, Field, StringConstraints, WithJsonSchema
 
 from apikeys.schemas import without_nul, written
-from chatbots.models import Chatbot, Source
+from chatbots.models import MESSAGE_MAX_LENGTH, Chatbot, Source
 
-MESSAGE_MAX_LENGTH = 8000
 SESSION_ID_MAX_LENGTH = 128
 
 

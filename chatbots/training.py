@@ -8,6 +8,10 @@ from semchunk.semchunk import chunkerify
 CHARACTERS_PER_TOKEN = 4
 CHUNK_TOKENS = 512
 OVERLAP_TOKENS = 50
+# What an owner may paste at once; as UTF-8 it mostly stays below DATA_UPLOAD_MAX_MEMORY_SIZE.
+MAX_TEXT_LENGTH = 500_000
+# With its question this is one chunk.
+MAX_ANSWER_LENGTH = 1_800
 
 
 def count_tokens(text: str) -> int:
@@ -19,3 +23,8 @@ def split(text: str) -> list[str]:
     split_text = chunkerify(count_tokens, chunk_size=CHUNK_TOKENS, memoize=False)
     chunks = cast(list[str], split_text(text, overlap=OVERLAP_TOKENS))
     return [chunk for chunk in chunks if chunk.strip()]
+
+
+def pair(question: str, answer: str) -> str:
+    """Return a question and its answer as the one chunk that is found by either's words."""
+    return f"{question}\n{answer}"

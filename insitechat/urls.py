@@ -14,4 +14,5 @@ urlpatterns = [
     path("admin/", admin.site.urls),
     path("", include("accounts.urls")),
     path("dashboard/", include("apikeys.urls")),
+    path("dashboard/", include("chatbots.urls")),
 ]

@@ -35,3 +35,13 @@ def provider_for(chatbot: Chatbot) -> Provider:
                 context_tokens=settings.OLLAMA_CONTEXT_TOKENS,
                 timeout_seconds=settings.PROVIDER_TIMEOUT_SECONDS,
             )
+
+
+def is_configured(provider: str) -> bool:
+    """Say whether the operator has given the provider what it needs; not whether it answers."""
+    needed = {
+        Chatbot.Provider.CHATGPT: settings.OPENAI_API_KEY,
+        Chatbot.Provider.GEMINI: settings.GEMINI_API_KEY,
+        Chatbot.Provider.OLLAMA: settings.OLLAMA_BASE_URL,
+    }
+    return bool(needed.get(Chatbot.Provider(provider), "nothing"))

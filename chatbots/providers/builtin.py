@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from chatbots.providers.base import Prompt
 from chatbots.relevance import Question
 from chatbots.retrieval import MIN_COVERAGE, Passage, stems_of
-from chatbots.sentences import sections
+from chatbots.sentences import Section, sections
 
 MAX_SENTENCES = 3
 # Among quotations that carry about as much of the question, these decide. They are small beside a
@@ -15,6 +15,7 @@ WORTH_OF_OWN_WORDS = 0.1  # the words stand in the sentences and not only in the
 WORTH_OF_DENSITY = 0.1  # and few others stand there
 WORTH_OF_HEADING = 0.1  # the heading is about the question
 WORTH_OF_OPENING = 0.1  # and these are the first sentences under it
+WORTH_OF_A_PAIR = 0.3  # the heading is a question that the owner answered
 COST_OF_A_SENTENCE = 0.02
 COST_OF_A_TABLE = 0.2  # a row says little without its table
 
@@ -28,6 +29,7 @@ class Quotation:
     own_stems: frozenset[str]
     sentences: int
     opens_section: bool
+    answers_heading: bool
 
     def coverage(self, question: Question) -> float:
         return question.coverage(self.heading_stems | self.own_stems)
@@ -42,6 +44,7 @@ class Quotation:
             + WORTH_OF_DENSITY * len(shared) / max(len(self.own_stems), 1)
             + WORTH_OF_HEADING * heading
             + WORTH_OF_OPENING * heading * self.opens_section
+            + WORTH_OF_A_PAIR * heading * self.answers_heading
             - COST_OF_A_SENTENCE * self.sentences
             - COST_OF_A_TABLE * self.text.startswith("|")
         )
@@ -63,10 +66,10 @@ class BuiltinProvider:
 
 def quotations(passages: Sequence[Passage]) -> Iterator[Quotation]:
     """Yield runs of sentences, the best passage's first; a heading counts for those under it."""
-    found = [section for passage in passages for section in sections(passage.text)]
-    texts = [text for section in found for text in (section.heading, *section.sentences)]
+    found = [(section, one.is_pair) for one in passages for section in sections_of(one)]
+    texts = [text for section, _ in found for text in (section.heading, *section.sentences)]
     stems = iter(stems_of(texts))
-    for section in found:
+    for section, is_pair in found:
         under = frozenset(next(stems))
         of_sentence = [next(stems) for _ in section.sentences]
         for start in range(len(of_sentence)):
@@ -77,4 +80,13 @@ def quotations(passages: Sequence[Passage]) -> Iterator[Quotation]:
                     own_stems=frozenset().union(*of_sentence[start:end]),
                     sentences=end - start,
                     opens_section=start == 0,
+                    answers_heading=is_pair,
                 )
+
+
+def sections_of(passage: Passage) -> list[Section]:
+    """Take a passage apart; the answer of a pair stays whole, whatever is in it."""
+    if not passage.is_pair:
+        return sections(passage.text)
+    question, _, answer = passage.text.partition("\n")
+    return [Section(question, [answer])]

@@ -9,7 +9,7 @@ from django.db import connection
 from accounts.models import Plan, User
 from chatbots import quota, services
 from chatbots.conversations import latest_turns, store_turn
-from chatbots.models import Chatbot, Conversation, Message, MessageUsage
+from chatbots.models import Chatbot, ChatbotMessageUsage, Conversation, Message, MessageUsage
 from chatbots.providers.base import Prompt, ProviderError, Turn
 from chatbots.quota import MessageQuotaReached, reserved_message
 from chatbots.services import create_chatbot
@@ -288,10 +288,11 @@ class TestQuota:
     def test_calls_at_once_never_pass_it(self) -> None:
         owner = User.objects.create_user("a@example.org")
         self.limit(owner, 7)
+        chatbots = [create_chatbot(owner, "One"), create_chatbot(owner, "Two")]
 
         def reserve(number: int) -> int:
             try:
-                with reserved_message(owner.id):
+                with reserved_message(chatbots[number % 2]):
                     return (number % 3) // (number % 3)
             except (MessageQuotaReached, ZeroDivisionError):
                 return 0
@@ -302,3 +303,4 @@ class TestQuota:
             kept = sum(pool.map(reserve, range(60)))
         assert kept == 7
         assert used(owner) == 7
+        assert sum(ChatbotMessageUsage.objects.values_list("used", flat=True)) == 7

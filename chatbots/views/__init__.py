@@ -1,0 +1,1 @@
+"""Dashboard → Chatbots, and Usage."""

@@ -1,0 +1,123 @@
+"""Chatbots: listing, making, setting up, pausing, deleting."""
+
+import uuid
+
+from django.contrib import messages
+from django.contrib.auth.decorators import login_required
+from django.db import transaction
+from django.forms import model_to_dict
+from django.http import HttpResponse
+from django.shortcuts import get_object_or_404, redirect
+from django.urls import reverse
+from django.views.decorators.http import require_http_methods, require_POST, require_safe
+
+from accounts.models import User
+from chatbots import services
+from chatbots.forms import PROMPT_TEMPLATES, CreateChatbotForm, SettingsForm
+from chatbots.models import Chatbot
+from chatbots.providers import is_configured
+from chatbots.views.page import (
+    OwnerRequest,
+    access_chatbot,
+    just_deleted,
+    render_page,
+    takes_long_texts,
+)
+
+
+@require_safe
+@login_required
+def list_chatbots(request: OwnerRequest) -> HttpResponse:
+    """List the chatbots; right after one was deleted, offer to have it back."""
+    context = {
+        "chatbots": Chatbot.objects.owned_by(request.user.id).with_source_counts(),
+        "deleted": just_deleted(request, Chatbot.objects.deleted_by(request.user.id)),
+    }
+    return render_page(request, "list.html", context)
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+@takes_long_texts
+def create_chatbot(request: OwnerRequest) -> HttpResponse:
+    form = CreateChatbotForm(request.POST or None)
+    if request.method == "POST" and form.is_valid():
+        chatbot = create_with_text(request.user, **form.cleaned_data)
+        messages.success(request, f"“{chatbot.name}” is ready.")
+        warn_of_provider(request, chatbot)
+        trained = bool(form.cleaned_data["text"])
+        return redirect("chatbot-playground" if trained else "chatbot", chatbot.id)
+    return render_page(request, "create.html", {"form": form}, status=400 if form.errors else 200)
+
+
+@transaction.atomic
+def create_with_text(owner: User, name: str, provider: str, text: str) -> Chatbot:
+    chatbot = services.create_chatbot(owner, name, provider=provider)
+    if text:
+        services.add_text_source(chatbot, "First text", text)
+    return chatbot
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+@login_required
+def edit_settings(request: OwnerRequest, chatbot_id: uuid.UUID) -> HttpResponse:
+    chatbot = access_chatbot(request, chatbot_id)
+    form = SettingsForm(request.POST or None, initial=model_to_dict(chatbot))
+    if "fill" in request.POST:
+        form = SettingsForm.filled(request.POST.dict())
+    elif request.method == "POST" and form.is_valid():
+        chatbot.change(**form.changed_settings())
+        messages.success(request, "Saved.")
+        warn_of_provider(request, chatbot)
+        return redirect("chatbot-settings", chatbot.id)
+    context = {
+        "chatbot": chatbot,
+        "form": form,
+        "templates": PROMPT_TEMPLATES,
+        "tab": "settings",
+    }
+    return render_page(request, "settings.html", context, status=400 if form.errors else 200)
+
+
+def warn_of_provider(request: OwnerRequest, chatbot: Chatbot) -> None:
+    if not is_configured(chatbot.provider):
+        messages.warning(
+            request,
+            f"{chatbot.get_provider_display()} is not set up on this server, so “{chatbot.name}”"
+            " cannot answer yet. Ask whoever runs the server to set it up, or choose Built-in.",
+        )
+
+
+@require_POST
+@login_required
+def pause_chatbot(request: OwnerRequest, chatbot_id: uuid.UUID) -> HttpResponse:
+    chatbot = access_chatbot(request, chatbot_id)
+    Chatbot.objects.filter(pk=chatbot.pk).update(is_active=False)
+    messages.success(request, f"“{chatbot.name}” is paused and answers nobody.")
+    return redirect("chatbot-settings", chatbot.id)
+
+
+@require_POST
+@login_required
+def resume_chatbot(request: OwnerRequest, chatbot_id: uuid.UUID) -> HttpResponse:
+    chatbot = access_chatbot(request, chatbot_id)
+    Chatbot.objects.filter(pk=chatbot.pk).update(is_active=True)
+    messages.success(request, f"“{chatbot.name}” answers again.")
+    return redirect("chatbot-settings", chatbot.id)
+
+
+@require_POST
+@login_required
+def delete_chatbot(request: OwnerRequest, chatbot_id: uuid.UUID) -> HttpResponse:
+    chatbot = access_chatbot(request, chatbot_id)
+    Chatbot.objects.filter(pk=chatbot.pk).soft_delete()
+    return redirect(reverse("chatbots", query={"deleted": str(chatbot.id)}))
+
+
+@require_POST
+@login_required
+def restore_chatbot(request: OwnerRequest, chatbot_id: uuid.UUID) -> HttpResponse:
+    mine = Chatbot.objects.deleted_by(request.user.id)
+    chatbot = get_object_or_404(mine, id=chatbot_id)
+    mine.filter(id=chatbot_id).restore()
+    messages.success(request, f"“{chatbot.name}” is back.")
+    return redirect("chatbot", chatbot.id)

@@ -1,0 +1,15 @@
+"""How many of the month's messages are used, and by which chatbots."""
+
+from django.contrib.auth.decorators import login_required
+from django.http import HttpResponse
+from django.views.decorators.http import require_safe
+
+from chatbots.quota import usage_by_chatbot
+from chatbots.views.page import OwnerRequest, render_page
+
+
+@require_safe
+@login_required
+def show_usage(request: OwnerRequest) -> HttpResponse:
+    context = {"section": "usage", "shares": usage_by_chatbot(request.user.id)}
+    return render_page(request, "usage.html", context)
