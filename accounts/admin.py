@@ -4,6 +4,14 @@ from collections.abc import Sequence
 from typing import Any, ClassVar
 from urllib.parse import urlencode
 
+# These put their models into the admin, where they are taken out again below.
+import allauth.account.admin
+import allauth.mfa.admin
+import allauth.usersessions.admin  # noqa: F401
+from allauth.account.decorators import secure_admin_login
+from allauth.account.models import EmailAddress
+from allauth.mfa.models import Authenticator
+from allauth.usersessions.models import UserSession
 from django.contrib import admin, messages
 from django.contrib.auth.admin import UserAdmin as DjangoUserAdmin
 from django.contrib.auth.forms import AdminPasswordChangeForm, AdminUserCreationForm
@@ -16,6 +24,11 @@ from django.utils.html import format_html
 from accounts import security_log
 from accounts.models import Plan, SecurityEvent, User
 from accounts.security_log import Kind
+
+# Staff sign in as everybody does, throttled and with their second factor.
+admin.site.login = secure_admin_login(admin.site.login)  # type: ignore[method-assign]
+# An account's page is the place for its address; secrets and sessions are its owner's alone.
+admin.site.unregister((EmailAddress, Authenticator, UserSession))
 
 POWERS = ("is_staff", "is_superuser", "groups")
 
@@ -90,6 +103,8 @@ class UserAdmin(DjangoUserAdmin[User]):
     def save_model(self, request: HttpRequest, obj: User, form: Any, change: bool) -> None:
         before = User.objects.select_related("plan").get(pk=obj.pk) if change else None
         super().save_model(request, obj, form, change)
+        if not change or "email" in form.changed_data:
+            obj.confirm_email()
         if before:
             record_changes(before, obj, set(form.changed_data))
 

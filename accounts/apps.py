@@ -7,6 +7,7 @@ class AccountsConfig(AppConfig):
     name = "accounts"
 
     def ready(self) -> None:
-        from accounts import security_signals
+        from accounts import reauthentication, security_signals
 
         security_signals.connect()
+        reauthentication.connect()

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 
 SENTENCES = {
+    "email_confirmed": "E-mail address {email} confirmed",
     "email_changed": "E-mail address changed from {before} to {after}",
     "email_added": "E-mail address {email} added",
     "email_removed": "E-mail address {email} removed",

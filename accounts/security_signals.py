@@ -73,7 +73,11 @@ def recording(kind: Kind) -> Callable[..., None]:
         if kind == Kind.TWO_FACTOR_FAILED:
             security_log.record_failed_sign_in(user.pk, request, kind)
             return
-        security_log.record(user.pk, kind, details_of(signal), request=request)
+        details = details_of(signal)
+        if kind == Kind.EMAIL_CHANGED and "before" not in details:
+            security_log.record(user.pk, Kind.EMAIL_CONFIRMED, details, request=request)
+            return
+        security_log.record(user.pk, kind, details, request=request)
 
     return receiver
 
@@ -85,6 +89,6 @@ def details_of(signal: dict[str, Any]) -> dict[str, str]:
         details["method"] = str(authenticator.get_type_display())
     if (before := signal.get("from_email_address")) and (after := signal.get("to_email_address")):
         details |= {"before": before.email, "after": after.email}
-    if address := signal.get("email_address"):
+    if address := signal.get("email_address") or signal.get("to_email_address"):
         details["email"] = address.email
     return details

@@ -1,16 +1,39 @@
-"""Signing in and out, and the security log."""
+"""Signing up, in and out, the account's own pages, and the security log."""
 
-from django.contrib.auth.views import LoginView, LogoutView
-from django.urls import path
+from allauth.account import views as allauth
+from django.urls import include, path, re_path
 
 from accounts import views
 
+RESET = "forgotten-password/"
+
 urlpatterns = [
+    path("sign-in/", allauth.login, name="account_login"),
+    path("sign-out/", allauth.logout, name="account_logout"),
+    path("sign-up/", allauth.signup, name="account_signup"),
     path(
-        "sign-in/",
-        LoginView.as_view(template_name="accounts/login.html", redirect_authenticated_user=True),
-        name="login",
+        "sign-up/confirm/", allauth.email_verification_sent, name="account_email_verification_sent"
     ),
-    path("sign-out/", LogoutView.as_view(), name="logout"),
+    path("confirm-email/<str:key>/", allauth.confirm_email, name="account_confirm_email"),
+    path("disabled/", allauth.account_inactive, name="account_inactive"),
+    path(RESET, allauth.password_reset, name="account_reset_password"),
+    path(f"{RESET}sent/", allauth.password_reset_done, name="account_reset_password_done"),
+    re_path(
+        rf"^{RESET}(?P<uidb36>[0-9A-Za-z]+)-(?P<key>.+)/$",
+        allauth.password_reset_from_key,
+        name="account_reset_password_from_key",
+    ),
+    path(
+        f"{RESET}done/",
+        allauth.password_reset_from_key_done,
+        name="account_reset_password_from_key_done",
+    ),
+    path("account/", views.show_account, name="account"),
+    path("account/confirm/", allauth.reauthenticate, name="account_reauthenticate"),
+    path("account/email/", allauth.email, name="account_email"),
+    path("account/password/", allauth.password_change, name="account_change_password"),
+    path("account/password/set/", allauth.password_set, name="account_set_password"),
+    path("account/two-factor/", include("allauth.mfa.urls")),
+    path("account/sessions/", include("allauth.usersessions.urls")),
     path("dashboard/security-log/", views.list_security_events, name="security-log"),
 ]

@@ -1,5 +1,8 @@
-"""Dashboard → Security log."""
+"""Account, and Dashboard → Security log."""
 
+from allauth.account.models import EmailAddress
+from allauth.mfa.models import Authenticator
+from allauth.usersessions.models import UserSession
 from django.contrib.auth.decorators import login_required
 from django.core.paginator import Paginator
 from django.http import HttpRequest, HttpResponse
@@ -14,7 +17,10 @@ EVENTS_PER_PAGE = 25
 TOPICS = {
     "sign-ins": (
         "Sign-ins",
-        (Kind.SIGNED_IN, Kind.SIGN_IN_FAILED, Kind.TWO_FACTOR_FAILED, Kind.SIGNED_OUT),
+        (
+            *(Kind.SIGNED_IN, Kind.SIGN_IN_FAILED, Kind.TWO_FACTOR_FAILED),
+            *(Kind.SIGNED_OUT, Kind.SIGNED_OUT_ELSEWHERE),
+        ),
     ),
     "api-keys": ("API keys", tuple(kind for kind in Kind if kind.startswith("api_key_"))),
     "limits": ("Plan and limits", (Kind.PLAN_CHANGED, Kind.LIMITS_CHANGED)),
@@ -25,6 +31,22 @@ TOPICS["account"] = ("Account", tuple(kind for kind in Kind if kind not in NAMED
 
 class OwnerRequest(HttpRequest):
     user: User
+
+
+@require_safe
+@never_cache
+@login_required
+def show_account(request: OwnerRequest) -> HttpResponse:
+    """Gather what there is to see and change about the account itself."""
+    authenticators = Authenticator.objects.filter(user=request.user)
+    context = {
+        "new_address": EmailAddress.objects.get_new(request.user),
+        "has_app": authenticators.filter(type=Authenticator.Type.TOTP).exists(),
+        "passkeys": authenticators.filter(type=Authenticator.Type.WEBAUTHN).count(),
+        "sessions": len(UserSession.objects.purge_and_list(request.user)),
+        "section": "account",
+    }
+    return render(request, "account/account.html", context)
 
 
 @require_safe

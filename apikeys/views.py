@@ -14,6 +14,7 @@ from django.views.decorators.debug import sensitive_variables
 from django.views.decorators.http import require_http_methods, require_safe
 
 from accounts.models import User
+from accounts.reauthentication import fresh_sign_in_required
 from apikeys import services
 from apikeys.activity import OUTCOMES, draw_slots, read_history
 from apikeys.forms import ApiKeyForm, ChangeForm, OnceForm, RotateForm
@@ -76,6 +77,7 @@ def show_activity(request: OwnerRequest, key_id: uuid.UUID) -> HttpResponse:
 @require_http_methods(["GET", "HEAD", "POST"])
 @never_cache
 @login_required
+@fresh_sign_in_required
 def create_api_key(request: OwnerRequest) -> HttpResponse:
     """Ask for a name; show the full key in the answer to the post, which is where it exists."""
     form = ApiKeyForm(request.POST or None)
@@ -95,6 +97,7 @@ def create_api_key(request: OwnerRequest) -> HttpResponse:
 @require_http_methods(["GET", "HEAD", "POST"])
 @never_cache
 @login_required
+@fresh_sign_in_required
 def rotate_api_key(request: OwnerRequest, key_id: uuid.UUID) -> HttpResponse:
     """Make a successor and show its full key, as creating one does."""
     api_key = find(request, key_id)

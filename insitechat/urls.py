@@ -5,6 +5,7 @@ from django.urls import include, path
 from django.views.defaults import page_not_found
 from django.views.generic import RedirectView
 
+from insitechat import views
 from insitechat.api import api
 
 urlpatterns = [
@@ -13,6 +14,8 @@ urlpatterns = [
     path("api/v1/", api.urls),
     path("admin/", admin.site.urls),
     path("", include("accounts.urls")),
+    path("account/export/", views.export_data, name="account-export"),
+    path("account/delete/", views.delete_account, name="account-delete"),
     path("dashboard/", include("apikeys.urls")),
     path("dashboard/", include("chatbots.urls")),
 ]

@@ -13,6 +13,7 @@ from urllib.parse import quote
 
 import httpx2
 import pytest
+from django.core.cache import cache
 from django.db import connection
 from django.test import Client
 
@@ -62,6 +63,13 @@ def _record_in_the_foreground() -> Iterator[None]:
     recorder.in_background = False
     yield
     recorder.discard()
+
+
+@pytest.fixture(autouse=True)
+def _forget_who_tried_how_often(worker_id: str) -> None:
+    """Begin each test without throttled sign-ins; workers share an engine, not what is in it."""
+    cache.key_prefix = f"test-{worker_id}"
+    cache.clear()
 
 
 @pytest.fixture

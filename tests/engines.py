@@ -5,7 +5,10 @@ from contextlib import ExitStack
 
 from insitechat.local.engines import throwaway_engines
 
-NOT_FROM_OUTSIDE = {"DEBUG", "OPENAI_API_KEY", "GEMINI_API_KEY", "OLLAMA_BASE_URL", "STATIC_ROOT"}
+NOT_FROM_OUTSIDE = {
+    *("DEBUG", "EMAIL_URL", "TRUSTED_PROXY_COUNT", "STATIC_ROOT"),
+    *("OPENAI_API_KEY", "GEMINI_API_KEY", "OLLAMA_BASE_URL"),
+}
 stack = ExitStack()
 
 # Workers of pytest-xdist inherit the environment of the process that started the engines.

@@ -53,7 +53,7 @@ def latest(account: User) -> SecurityEvent:
 class TestSigningIn:
     def test_sign_in_and_out_say_from_where(self, owner: User) -> None:
         client = Client(REMOTE_ADDR="192.0.2.7", HTTP_USER_AGENT=FIREFOX)
-        client.post("/sign-in/", {"username": owner.email, "password": PASSWORD})
+        client.post("/sign-in/", {"login": owner.email, "password": PASSWORD})
         client.post("/sign-out/")
         assert kinds(owner)[-2:] == [Kind.SIGNED_IN, Kind.SIGNED_OUT]
         for event in owner.security_events.order_by("-id")[:2]:
@@ -63,14 +63,14 @@ class TestSigningIn:
     def test_a_failed_sign_in_is_the_accounts_and_keeps_no_secret(
         self, owner: User, stranger: User
     ) -> None:
-        Client().post("/sign-in/", {"username": "ALICE@example.org", "password": "a secret"})
+        Client().post("/sign-in/", {"login": "ALICE@example.org", "password": "a secret"})
         event = latest(owner)
         assert (event.kind, event.actor) == (Kind.SIGN_IN_FAILED, Actor.UNKNOWN)
         assert event.details == {}
         assert not stranger.security_events.exists()
 
     def test_nobodys_failed_sign_in_is_not_recorded(self, db: None) -> None:
-        Client().post("/sign-in/", {"username": "nobody@example.org", "password": "x"})
+        Client().post("/sign-in/", {"login": "nobody@example.org", "password": "x"})
         authenticate(None, password="x")
         assert not SecurityEvent.objects.exists()
 
@@ -138,7 +138,7 @@ class TestAllauth:
             (
                 Kind.EMAIL_CHANGED,
                 {"from_email_address": None, "to_email_address": Address("new@example.org")},
-                "E-mail address changed",
+                "E-mail address new@example.org confirmed",
             ),
             (
                 Kind.EMAIL_ADDED,

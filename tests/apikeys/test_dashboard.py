@@ -112,11 +112,11 @@ def test_signing_in_and_out(alice: User) -> None:
     alice.set_password("correct horse battery")
     alice.save()
     client = Client()
-    wrong = client.post("/sign-in/", {"username": alice.email, "password": "wrong"})
+    wrong = client.post("/sign-in/", {"login": alice.email, "password": "wrong"})
     assert wrong.status_code == 200
-    assert "Please enter a correct" in text(wrong)
+    assert "The e-mail address or the password is not right." in text(wrong)
     right = client.post(
-        "/sign-in/", {"username": "ALICE@example.org", "password": "correct horse battery"}
+        "/sign-in/", {"login": "ALICE@example.org", "password": "correct horse battery"}
     )
     assert right.status_code == 302
     assert client.get(LIST).status_code == 200

@@ -66,7 +66,7 @@ class TestRun:
             assert page.url.path == "/sign-in/"
             token = re.search(r'name="csrfmiddlewaretoken" value="(\w+)"', page.text)
             assert token is not None
-            form = {"username": found[1], "password": found[2], "csrfmiddlewaretoken": token[1]}
+            form = {"login": found[1], "password": found[2], "csrfmiddlewaretoken": token[1]}
             signed_in = browser.post("/sign-in/", data=form)
             assert signed_in.url.path == "/dashboard/developer/api-keys/"
             assert "1 of 5" in signed_in.text

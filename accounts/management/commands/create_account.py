@@ -33,6 +33,7 @@ class Command(BaseCommand):
             raise CommandError(" ".join(error.messages)) from error
         user.set_password(password)
         user.save()
+        user.confirm_email()
         self.stdout.write(f"Account {user.email} made.")
 
 
