@@ -11,7 +11,7 @@ from allauth.mfa.totp import forms as totp
 from allauth.mfa.webauthn import forms as webauthn
 from cryptography.exceptions import InvalidSignature
 
-PASSWORD_HELP = "At least 8 characters; neither a common password nor your e-mail address."
+CHOOSE_WELL = "At least 8 characters; neither a common password nor your e-mail address."
 
 
 class PlainForm:
@@ -26,7 +26,7 @@ class PlainForm:
             field.widget.attrs.pop("placeholder", None)
             field.label = self.labels.get(name, field.label)
             if name == "password1":
-                field.help_text = PASSWORD_HELP
+                field.help_text = CHOOSE_WELL
         self._focus(list(self.fields))
 
     def full_clean(self) -> None:

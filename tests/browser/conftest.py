@@ -1,16 +1,20 @@
 """A real browser on the real server. A test fails on any console error or CSP violation."""
 
 import os
+import re
 import shutil
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from pathlib import Path
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
+from django.conf import settings
 from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
 
 from accounts.models import User
-from tests.conftest import Service
+from insitechat.cache import SharedCache
+from tests.conftest import Service, start_service, stop_service, wait_for
 
 PASSWORD = "correct horse battery staple"
 SWITCHES = [
@@ -47,10 +51,10 @@ class Visitor:
     def go(self, path: str) -> None:
         self.page.goto(f"{self.url}{path}")
 
-    def sign_in(self, user: User) -> None:
+    def sign_in(self, user: User | str, password: str = PASSWORD) -> None:
         self.go("/sign-in/")
-        self.page.locator("input[name=username], input[name=login]").fill(user.email)
-        self.page.locator("input[type=password]").fill(PASSWORD)
+        self.page.locator("input[name=login]").fill(user if isinstance(user, str) else user.email)
+        self.page.locator("input[type=password]").fill(password)
         self.page.get_by_role("button", name="Sign in", exact=True).click()
 
     def expect_refusal(self, text: str) -> None:
@@ -80,6 +84,53 @@ Visit = Callable[..., Visitor]
 @pytest.fixture
 def visit(chromium: Browser, service: Service) -> Iterator[Visit]:
     """Return what opens a window, as one is configured by its three flags."""
+    yield from windows(chromium, service)
+
+
+@dataclass(frozen=True)
+class Post:
+    """A service that sends its mails into a folder, and asks for confirmed addresses."""
+
+    service: Service
+    folder: Path
+
+    def link(self, email: str, about: str) -> str:
+        """Wait for the mail that somebody gets about something; return the link in it."""
+        wait_for(lambda: bool(self._find(email, about)), what=self.service.log.read_text)
+        return self._find(email, about)[-1]
+
+    def _find(self, email: str, about: str) -> list[str]:
+        mails = sorted(self.folder.iterdir(), key=lambda file: file.stat().st_mtime_ns)
+        texts = [one for file in mails for one in file.read_text().split("-" * 79)]
+        pattern = rf"{re.escape(self.service.url)}\S+"
+        found = [re.search(pattern, one) for one in texts if f"To: {email}" in one and about in one]
+        return [one[0] for one in found if one]
+
+
+@pytest.fixture(scope="session")
+def mailing_server(
+    django_db_setup: None, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Post]:
+    folder = tmp_path_factory.mktemp("mails")
+    service = start_service(tmp_path_factory.mktemp("mailing"), EMAIL_URL=f"filemail:///{folder}")
+    yield Post(service, folder)
+    stop_service(service)
+
+
+@pytest.fixture
+def post(mailing_server: Post, transactional_db: None) -> Post:
+    """Return the mailing service on the data of this test, with nobody's tries in its cache."""
+    server_cache = SharedCache(settings.REDIS_URL, {"KEY_PREFIX": "insitechat"})
+    server_cache.clear()
+    return mailing_server
+
+
+@pytest.fixture
+def visit_mailing(chromium: Browser, post: Post) -> Iterator[Visit]:
+    yield from windows(chromium, post.service)
+
+
+def windows(chromium: Browser, service: Service) -> Iterator[Visit]:
     contexts: list[BrowserContext] = []
     visitors: list[Visitor] = []
 

@@ -11,6 +11,17 @@ from tests.conftest import SHOP
 
 KEYS = "/dashboard/developer/api-keys/"
 CHATBOTS = "/dashboard/chatbots/"
+ENTRANCE = [
+    *("/sign-in/", "/sign-up/", "/sign-up/confirm/", "/confirm-email/x/", "/disabled/"),
+    *("/forgotten-password/", "/forgotten-password/sent/", "/forgotten-password/x-y/"),
+    "/forgotten-password/done/",
+]
+ACCOUNT = [
+    *("/account/", "/account/email/", "/account/password/", "/account/confirm/"),
+    *("/account/two-factor/", "/account/two-factor/totp/activate/"),
+    *("/account/two-factor/webauthn/", "/account/two-factor/webauthn/add/"),
+    *("/account/sessions/", "/account/delete/", "/sign-out/"),
+]
 
 
 @pytest.mark.parametrize("phone", [True, False], ids=["phone", "wide"])
@@ -18,10 +29,11 @@ CHATBOTS = "/dashboard/chatbots/"
 def test_pages_are_for_everybody(visit: Visit, owner: User, phone: bool, dark: bool) -> None:
     created = create_api_key(owner, "Production with quite a long name, for the sake of it")
     visitor = visit(phone=phone, dark=dark)
-    visitor.go("/sign-in/")
-    visitor.check_page()
+    for path in ENTRANCE:
+        visitor.go(path)
+        visitor.check_page()
     visitor.sign_in(owner)
-    for path in (KEYS, f"{KEYS}create/", f"{KEYS}{created.api_key.id}/revoke/"):
+    for path in (KEYS, f"{KEYS}create/", f"{KEYS}{created.api_key.id}/revoke/", *ACCOUNT):
         visitor.go(path)
         visitor.check_page()
 
