@@ -1,13 +1,23 @@
 """Every page in both themes, wide and on a phone, through axe's eyes."""
 
+import os
+import subprocess
+import sys
+from datetime import timedelta
+from pathlib import Path
+
 import pytest
+from django.utils import timezone
+from playwright.sync_api import Browser, Request
 
 from accounts.models import User
 from apikeys.services import create_api_key
+from apikeys.usage import Answers, Calls, write_calls
 from chatbots.models import Chatbot, MessageUsage
 from chatbots.services import add_pair_source, add_text_source, answer_message, create_chatbot
-from tests.browser.conftest import Visit
-from tests.conftest import SHOP
+from insitechat.paths import PROJECT
+from tests.browser.conftest import PASSWORD, Visit, windows
+from tests.conftest import SHOP, Service, start_service, stop_service
 
 KEYS = "/dashboard/developer/api-keys/"
 CHATBOTS = "/dashboard/chatbots/"
@@ -77,6 +87,70 @@ def test_pages_of_chatbots_are_for_everybody(
     visitor.page.get_by_role("button", name="Ask").click()
     visitor.page.get_by_role("region", name="Answer").wait_for()
     visitor.check_page()
+
+
+PAGE_WEIGHT_MAX = 60_000
+
+
+def test_pages_are_light_and_stay_in_place(
+    chromium: Browser, transactional_db: None, tmp_path: Path
+) -> None:
+    """As an image serves them: everything that a first visit loads, and no layout shift."""
+    static = str(tmp_path / "static")
+    subprocess.run(
+        [sys.executable, "manage.py", "collectstatic", "--noinput", "-v0"],
+        cwd=PROJECT,
+        env=os.environ | {"STATIC_ROOT": static},
+        check=True,
+    )
+    owner = User.objects.create_user("owner@example.org", PASSWORD)
+    created = create_api_key(owner, "Production")
+    for hour in range(30 * 24):
+        moment = timezone.now().replace(minute=0, second=0, microsecond=0) - timedelta(hours=hour)
+        write_calls(
+            {
+                Answers(created.api_key.id, moment, 200): Calls(1000 + hour, 40),
+                Answers(created.api_key.id, moment, 429): Calls(hour, 60),
+            }
+        )
+    chatbot = create_chatbot(owner, "Shop")
+    service = start_service(tmp_path, STATIC_ROOT=static)
+    try:
+        for path in (
+            *("/sign-in/", "/account/", "/dashboard/usage/", KEYS),
+            *(f"{KEYS}{created.api_key.id}/activity/", f"{CHATBOTS}{chatbot.id}/playground/"),
+        ):
+            weight, shifts = look(chromium, service, owner, path)
+            assert 1000 < weight <= PAGE_WEIGHT_MAX, (path, weight)
+            assert shifts == 0, path
+    finally:
+        stop_service(service)
+
+
+def look(chromium: Browser, service: Service, owner: User, path: str) -> tuple[int, float]:
+    """Return the bytes that a first visit to the page loads, and how far its parts moved."""
+    opening = windows(chromium, service)
+    visitor = next(opening)()
+    if path != "/sign-in/":
+        visitor.sign_in(owner)
+        visitor.page.wait_for_url(f"**{KEYS}")
+    requests: list[Request] = []
+    visitor.page.on("requestfinished", lambda request: requests.append(request))
+    visitor.page.add_init_script(WATCH_SHIFTS)
+    visitor.page.route("**/*", lambda route: route.continue_())  # which turns the cache off
+    visitor.go(path)
+    weight = sum(one.sizes()["responseBodySize"] for one in requests)
+    shifts: float = visitor.page.evaluate("window.shifts")
+    next(opening, None)
+    return weight, shifts
+
+
+WATCH_SHIFTS = """
+    window.shifts = 0;
+    new PerformanceObserver((list) => {
+        for (const entry of list.getEntries()) window.shifts += entry.value;
+    }).observe({ type: "layout-shift", buffered: true });
+"""
 
 
 def test_the_api_docs_work_under_the_policy(visit: Visit) -> None:
