@@ -5,7 +5,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
-from itertools import accumulate
+from itertools import accumulate, pairwise
 from typing import NamedTuple
 
 from django.utils import timezone
@@ -77,7 +77,7 @@ class Calls:
 
 
 class Bars(NamedTuple):
-    """One outcome's bars as the data of an SVG path; a bar is one wide."""
+    """One outcome's bars as the data of an SVG path: upright strokes, one apart."""
 
     outcome: Outcome
     path: str
@@ -139,11 +139,11 @@ def draw_bars(columns: Sequence[Sequence[int]]) -> list[Bars]:
     highest = max(map(sum, columns), default=0) or 1
     pieces: list[list[str]] = [[] for _ in OUTCOMES]
     for x, numbers in enumerate(columns):
-        tops = [round(top * CHART_HEIGHT / highest, 2) for top in accumulate(numbers)]
-        for outcome, bottom, top in zip(range(len(OUTCOMES)), [0, *tops], tops, strict=False):
-            if top > bottom:
-                y, height = CHART_HEIGHT - top, top - bottom
-                pieces[outcome].append(f"M{x} {y:g}h1v{height:g}h-1z")
+        sums = accumulate(numbers, initial=0)
+        ys = [round(CHART_HEIGHT - one * CHART_HEIGHT / highest, 1) for one in sums]
+        for outcome, (bottom, top) in enumerate(pairwise(ys)):
+            if top < bottom:
+                pieces[outcome].append(f"M{x} {bottom:g}V{top:g}")
     return [Bars(one, "".join(path)) for one, path in zip(OUTCOMES, pieces, strict=True)]
 
 

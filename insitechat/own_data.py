@@ -17,14 +17,14 @@ CHATBOT_FIELDS = (
     *("id", "name", "slug", "provider", "system_prompt", "fallback_message"),
     *("is_active", "created_at"),
 )
-SOURCE_FIELDS = ("id", "type", "title", "url", "status", "page_count", "created_at")
+SOURCE_FIELDS = ("id", "type", "title", "url", "text", "status", "page_count", "created_at")
 PLAN_FIELDS = ("name", "monthly_messages", "requests_per_minute", "max_active_api_keys")
 
 
 def collect(owner: User) -> dict[str, Any]:
     """Return it ready for JSON. Of API keys only what their owner can see anyway."""
     chatbots = Chatbot.objects.owned_by(owner.id).prefetch_related(
-        "sources__chunks", "conversations__messages"
+        "sources", "conversations__messages"
     )
     return {
         "profile": {"id": owner.id, "email": owner.email, "created_at": owner.created_at},
@@ -53,10 +53,7 @@ def chatbot_data(chatbot: Chatbot) -> dict[str, Any]:
     return {
         **fields_of(chatbot, CHATBOT_FIELDS),
         "sources": [
-            {
-                **fields_of(source, SOURCE_FIELDS),
-                "texts": [chunk.text for chunk in source.chunks.all()],
-            }
+            fields_of(source, SOURCE_FIELDS)
             for source in chatbot.sources.all()
             if source.deleted_at is None
         ],

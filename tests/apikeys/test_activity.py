@@ -134,16 +134,15 @@ def test_the_wait_is_for_the_call_that_makes_room(count: int, wait: int) -> None
 @given(st.lists(st.lists(st.integers(0, 10**6), min_size=len(OUTCOMES), max_size=len(OUTCOMES))))
 def test_bars_never_leave_the_chart(columns: list[list[int]]) -> None:
     for bars in draw_bars(columns):
-        for y, height in re.findall(r"M\d+ (\S+?)h1v(\S+?)h-1z", bars.path):
-            assert float(y) >= 0
-            assert float(y) + float(height) <= 100 + 1e-2
+        for bottom, top in re.findall(r"M\d+ ([\d.]+)V([\d.]+)", bars.path):
+            assert 0 <= float(top) < float(bottom) <= 100
 
 
 def test_the_tallest_bar_fills_the_chart() -> None:
     answered, limited, _, failed = draw_bars([[1, 0, 0, 1], [3, 1, 0, 0]])
-    assert answered.path == "M0 75h1v25h-1zM1 25h1v75h-1z"
-    assert limited.path == "M1 0h1v25h-1z"
-    assert failed.path == "M0 50h1v25h-1z"
+    assert answered.path == "M0 100V75M1 100V25"
+    assert limited.path == "M1 25V0"
+    assert failed.path == "M0 75V50"
 
 
 @pytest.fixture

@@ -139,6 +139,7 @@ def windows(chromium: Browser, service: Service) -> Iterator[Visit]:
             java_script_enabled=javascript,
             viewport=PHONE if phone else WIDE,  # type: ignore[arg-type]
             color_scheme="dark" if dark else "light",
+            timezone_id="Asia/Kolkata",
             permissions=["clipboard-read", "clipboard-write"],
         )
         context.set_default_timeout(15_000)

@@ -1,6 +1,7 @@
 import re
 from contextlib import suppress
 from datetime import timedelta
+from zoneinfo import ZoneInfo
 
 import pytest
 from django.utils import timezone
@@ -183,3 +184,16 @@ def test_a_key_is_made_with_the_keyboard_alone(visit: Visit, owner: User) -> Non
     page.keyboard.press("Enter")
     shown_key(page)
     expect(page.get_by_role("heading", name="Store your new key")).to_be_focused()
+
+
+def test_times_are_in_the_readers_zone(visit: Visit, owner: User) -> None:
+    created = create_api_key(owner, "Production")
+    visitor = visit()
+    visitor.sign_in(owner)
+    visitor.go(f"{KEYS}{created.api_key.id}/")
+    local = created.api_key.created_at.astimezone(ZoneInfo("Asia/Kolkata"))
+    shown = visitor.page.get_by_text(f"{local:%H:%M} IST")
+    expect(shown).to_be_visible()
+    expect(shown).to_have_attribute(
+        "title", re.compile(f"{created.api_key.created_at:%H:%M:%S} UTC")
+    )

@@ -135,7 +135,7 @@ def look(chromium: Browser, service: Service, owner: User, path: str) -> tuple[i
         visitor.sign_in(owner)
         visitor.page.wait_for_url(f"**{KEYS}")
     requests: list[Request] = []
-    visitor.page.on("requestfinished", lambda request: requests.append(request))
+    visitor.page.on("requestfinished", lambda request: requests.append(request))  # noqa: PLW0108
     visitor.page.add_init_script(WATCH_SHIFTS)
     visitor.page.route("**/*", lambda route: route.continue_())  # which turns the cache off
     visitor.go(path)

@@ -1,7 +1,6 @@
-// Buttons that copy a field's value; without JavaScript they stay hidden and the field is selectable.
+// Buttons that copy a field's value.
 for (const button of document.querySelectorAll("[data-copy]")) {
   const field = document.getElementById(button.dataset.copy);
-  button.hidden = false;
   button.addEventListener("click", async () => {
     field.select();
     try {

@@ -1,6 +1,4 @@
-// Shows what passkeys need, and says in words what went wrong with one.
-for (const element of document.querySelectorAll(".scripted")) element.hidden = false;
-
+// Says in words what went wrong with a passkey.
 const reasons = {
   NotAllowedError: "You cancelled, or no device answered in time. Try again.",
   InvalidStateError: "This device has a passkey for your account already.",

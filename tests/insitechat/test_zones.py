@@ -1,0 +1,43 @@
+from datetime import UTC, datetime
+
+import pytest
+from django.test import Client
+
+from accounts.models import User
+from apikeys.models import ApiKey
+from apikeys.services import CreatedKey
+
+KEYS = "/dashboard/developer/api-keys/"
+
+
+@pytest.fixture
+def page(browser: Client, alices_key: CreatedKey) -> Client:
+    ApiKey.objects.update(last_used_at=datetime(2026, 3, 15, 20, 30, 5, tzinfo=UTC))
+    return browser
+
+
+@pytest.mark.parametrize(
+    ("zone", "shown"),
+    [
+        ("Asia/Kolkata", "16 Mar 2026, 02:00 IST"),
+        ("UTC", "15 Mar 2026, 20:30 UTC"),
+        ("", "15 Mar 2026, 20:30 UTC"),
+        ("../../etc/passwd", "15 Mar 2026, 20:30 UTC"),
+        ("Mars/Phobos", "15 Mar 2026, 20:30 UTC"),
+        ("x" * 3000, "15 Mar 2026, 20:30 UTC"),
+    ],
+)
+def test_times_are_the_readers_and_the_instant_is_exact(
+    page: Client, zone: str, shown: str
+) -> None:
+    page.cookies["zone"] = zone
+    html = page.get(KEYS).content.decode()
+    exact = 'datetime="2026-03-15T20:30:05+00:00" title="2026-03-15 20:30:05 UTC"'
+    assert f"<time {exact}>{shown}</time>" in html
+
+
+def test_one_readers_zone_is_not_the_nexts(page: Client, stranger: User) -> None:
+    page.cookies["zone"] = "Asia/Kolkata"
+    page.get(KEYS)
+    del page.cookies["zone"]
+    assert "20:30 UTC" in page.get(KEYS).content.decode()
