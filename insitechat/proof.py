@@ -6,6 +6,7 @@ This knows addresses and header fields only, so that benchmarks/ can fire at oth
 
 import http.client
 import json
+import socket
 import threading
 import time
 from collections import Counter
@@ -152,6 +153,11 @@ def at_once(port: int, call: Call, *, connections: int, calls: int) -> Counter[i
 
     with ThreadPoolExecutor(connections) as pool:
         return Counter(status for some in pool.map(fire, range(connections)) for status in some)
+
+
+def free_listener() -> socket.socket:
+    """Return a socket that listens on a free port, to hand to a server."""
+    return socket.create_server(("127.0.0.1", 0), backlog=1024)
 
 
 def connect(port: int) -> http.client.HTTPConnection:

@@ -2,7 +2,6 @@
 
 import os
 import secrets
-import socket
 import subprocess
 import sys
 import tempfile
@@ -70,7 +69,7 @@ class Command(BaseCommand):
 def serving(processes: int) -> Iterator[int]:
     """Serve the project with gunicorn as it is shipped, on a free port; yields the port."""
     with tempfile.TemporaryFile() as log:
-        listener = socket.create_server(("127.0.0.1", 0))
+        listener = proof.free_listener()
         port: int = listener.getsockname()[1]
         server = subprocess.Popen(
             [sys.executable, "-m", "gunicorn"],

@@ -1,0 +1,1 @@
+"""(d) Django REST framework, djangorestframework-api-key and the framework's throttle."""

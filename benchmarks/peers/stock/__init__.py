@@ -1,0 +1,1 @@
+"""(b) Django Ninja and the ORM in a stock project: no key, no limit."""
