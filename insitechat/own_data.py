@@ -6,13 +6,14 @@ from typing import Any
 from allauth.usersessions.models import UserSession
 
 from accounts.models import SecurityEvent, User
-from apikeys.models import ApiKey
+from apikeys.models import ApiKey, HourlyCalls
 from chatbots.models import Chatbot, Source
 
 API_KEY_FIELDS = (
     *("id", "name", "prefix", "created_at", "expires_at", "revoked_at"),
     *("first_used_at", "last_used_at", "rejected_count", "last_rejected_at"),
 )
+CALLS_FIELDS = ("api_key_id", "hour", "status", "count")
 CHATBOT_FIELDS = (
     *("id", "name", "slug", "provider", "system_prompt", "fallback_message"),
     *("is_active", "created_at"),
@@ -24,13 +25,16 @@ PLAN_FIELDS = ("name", "monthly_messages", "requests_per_minute", "max_active_ap
 def collect(owner: User) -> dict[str, Any]:
     """Return it ready for JSON. Of API keys only what their owner can see anyway."""
     chatbots = Chatbot.objects.owned_by(owner.id).prefetch_related(
-        "sources", "conversations__messages"
+        "message_usage", "sources", "conversations__messages"
     )
     return {
         "profile": {"id": owner.id, "email": owner.email, "created_at": owner.created_at},
         "plan": fields_of(owner.plan, PLAN_FIELDS),
         "messages_used": list(owner.message_usage.order_by("month").values("month", "used")),
         "api_keys": list(ApiKey.objects.owned_by(owner.id).values(*API_KEY_FIELDS)),
+        "calls_by_hour": list(
+            HourlyCalls.objects.filter(api_key__owner=owner).values(*CALLS_FIELDS)
+        ),
         "chatbots": [chatbot_data(chatbot) for chatbot in chatbots],
         "sessions": list(
             UserSession.objects.filter(user=owner).values("created_at", "ip", "user_agent")
@@ -52,6 +56,9 @@ def counts(owner: User) -> dict[str, int]:
 def chatbot_data(chatbot: Chatbot) -> dict[str, Any]:
     return {
         **fields_of(chatbot, CHATBOT_FIELDS),
+        "message_usage": [
+            fields_of(usage, ("month", "used")) for usage in chatbot.message_usage.all()
+        ],
         "sources": [
             fields_of(source, SOURCE_FIELDS)
             for source in chatbot.sources.all()

@@ -45,6 +45,29 @@ def test_from_signing_in_to_a_first_call(visit: Visit, owner: User, javascript: 
     assert page.get_by_text(key[:8]).first.is_visible()
 
 
+def test_a_first_call_through_the_browser_alone(visit: Visit, owner: User) -> None:
+    visitor = visit()
+    page = visitor.page
+    visitor.sign_in(owner)
+    page.get_by_role("link", name="Create API Key").first.click()
+    page.get_by_label("Name").fill("First")
+    page.get_by_role("button", name="Generate").click()
+    key = shown_key(page)
+    visitor.check_page()
+    with page.expect_popup() as opening:
+        page.locator("main").get_by_role("link", name="API docs").click()
+    docs = opening.value
+    docs.locator(".btn.authorize").first.click()
+    docs.locator(".auth-container input").fill(key)
+    docs.locator(".auth-btn-wrapper .authorize").click()
+    docs.locator(".auth-btn-wrapper .btn-done").click()
+    docs.locator(".opblock-get").first.click()
+    docs.get_by_role("button", name="Try it out").click()
+    docs.get_by_role("button", name="Execute").click()
+    answer = docs.locator(".live-responses-table .response-col_status").last
+    expect(answer).to_have_text(re.compile("200"))
+
+
 @both_ways
 def test_revoking_asks_first(visit: Visit, owner: User, javascript: bool) -> None:
     created = create_api_key(owner, "Old")

@@ -39,11 +39,15 @@ ACCOUNT = [
 def test_pages_are_for_everybody(visit: Visit, owner: User, phone: bool, dark: bool) -> None:
     created = create_api_key(owner, "Production with quite a long name, for the sake of it")
     visitor = visit(phone=phone, dark=dark)
+    visitor.expect_refusal("404 (Not Found)")
     for path in ENTRANCE:
         visitor.go(path)
         visitor.check_page()
     visitor.sign_in(owner)
-    for path in (KEYS, f"{KEYS}create/", f"{KEYS}{created.api_key.id}/revoke/", *ACCOUNT):
+    of_key = f"{KEYS}{created.api_key.id}/"
+    keys = [KEYS, f"{KEYS}create/", of_key]
+    keys += [f"{of_key}{page}/" for page in ("activity", "change", "rotate", "revoke")]
+    for path in (*keys, "/dashboard/security-log/", *ACCOUNT, "/nowhere/"):
         visitor.go(path)
         visitor.check_page()
 

@@ -9,6 +9,7 @@ from accounts.models import SecurityEvent, User
 from accounts.security_log import Actor, Kind, record
 from apikeys.models import ApiKey
 from apikeys.services import CreatedKey, create_api_key
+from apikeys.usage import recorder
 from chatbots.models import Chatbot, Conversation, Message
 from chatbots.services import add_text_source, create_chatbot
 from tests.accounts.test_account_pages import grow_old
@@ -41,6 +42,7 @@ def test_it_has_everything_of_mine_and_nothing_else(
     api: ApiClient,
 ) -> None:
     api.post(f"/chatbots/{chatbot.id}/chat", {"message": "Do you ship to Norway?"})
+    recorder.write()
     response = signed_in.post(EXPORT)
     assert "attachment" in response.headers["Content-Disposition"]
     assert "no-store" in response.headers["Cache-Control"]
@@ -56,6 +58,8 @@ def test_it_has_everything_of_mine_and_nothing_else(
     assert messages[0]["text"] == "Do you ship to Norway?"
     assert data["messages_used"][0]["used"] == 1
     assert data["api_keys"][0]["name"] == "Production"
+    assert bot["message_usage"][0]["used"] == 1
+    assert [(one["status"], one["count"]) for one in data["calls_by_hour"]] == [(200, 1)]
     assert data["api_keys"][0]["prefix"] == alices_key.token.prefix
     body = response.content.decode()
     assert "trange" not in body
