@@ -58,9 +58,9 @@ def test_a_first_call_through_the_browser_alone(visit: Visit, owner: User) -> No
         page.locator("main").get_by_role("link", name="API docs").click()
     docs = opening.value
     docs.locator(".btn.authorize").first.click()
-    docs.locator(".auth-container input").fill(key)
-    docs.locator(".auth-btn-wrapper .authorize").click()
-    docs.locator(".auth-btn-wrapper .btn-done").click()
+    docs.locator("#auth-bearer-value").fill(key)
+    docs.locator(".auth-btn-wrapper .authorize").first.click()
+    docs.locator(".auth-btn-wrapper .btn-done").first.click()
     docs.locator(".opblock-get").first.click()
     docs.get_by_role("button", name="Try it out").click()
     docs.get_by_role("button", name="Execute").click()
