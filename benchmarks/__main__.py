@@ -10,17 +10,15 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from benchmarks.engines import Engines, running_engines
-from benchmarks.servers import can_pin
+from benchmarks.servers import CORES, can_pin
 from benchmarks.wrk import BenchmarkFailed
 from insitechat.proof import CannotTell
-
-SERVERS_CORE = 0
 
 
 def main() -> None:
     arguments = read_arguments()
     try:
-        core = pin()
+        core = pin() if arguments.what == "table" else None
         with running_engines() as engines, project(engines):
             if arguments.what == "scale":
                 scale(engines, arguments)
@@ -42,13 +40,13 @@ def read_arguments() -> Namespace:
 
 def pin() -> int | None:
     """Leave a core to the server: all that this process starts later inherits the others."""
-    cores = os.sched_getaffinity(0)
     if not can_pin():
         print("Nothing is pinned: that needs taskset and two cores. Expect more noise.")
         return None
-    os.sched_setaffinity(0, cores - {SERVERS_CORE})
-    print(f"Servers run on core {SERVERS_CORE}, the load and the engines beside it.")
-    return SERVERS_CORE
+    core = min(CORES)
+    os.sched_setaffinity(0, CORES - {core})
+    print(f"Servers run on core {core}, the load and the engines beside it.", flush=True)
+    return core
 
 
 @contextmanager

@@ -19,6 +19,8 @@ from insitechat.paths import PROJECT
 START_TIMEOUT_SECONDS = 60.0
 PEERS_CONFIGURATION = "benchmarks/peers/gunicorn.conf.py"
 PATH = "/api/v1/chatbots"
+# Those that this process had before it left one to the servers.
+CORES = os.sched_getaffinity(0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,15 +60,16 @@ class Server:
 
 def can_pin() -> bool:
     """Say whether the server can have a core of its own beside the load and the engines."""
-    return shutil.which("taskset") is not None and len(os.sched_getaffinity(0)) > 1
+    return shutil.which("taskset") is not None and len(CORES) > 1
 
 
 @contextmanager
 def serving(
     project: Project, *, workers: int = 1, core: int | None = None, ready: str = "/readyz"
 ) -> Iterator[Server]:
-    """Serve the project on a free port, pinned to a core where one is given."""
-    prefix = [] if core is None else ["taskset", "-c", str(core)]
+    """Serve the project on a free port: on the core that is given, or else on all of them."""
+    cores = CORES if core is None else {core}
+    prefix = ["taskset", "-c", ",".join(map(str, cores))] if can_pin() else []
     with tempfile.TemporaryFile() as log, proof.free_listener() as listener:
         port: int = listener.getsockname()[1]
         started = time.monotonic()
