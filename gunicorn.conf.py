@@ -1,5 +1,6 @@
 """How gunicorn serves the project, in development and production alike."""
 
+import gc
 import json
 import os
 import socket
@@ -53,6 +54,12 @@ def on_starting(server: Any) -> None:
     for logger in (server.log.error_log, server.log.access_log):
         for handler in logger.handlers:
             handler.setFormatter(formatter)
+
+
+def when_ready(server: Any) -> None:
+    """Keep what is loaded by now out of garbage collections; workers share it, and live as long."""
+    gc.collect()
+    gc.freeze()
 
 
 def post_worker_init(worker: Any) -> None:
