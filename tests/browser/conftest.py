@@ -84,6 +84,7 @@ Visit = Callable[..., Visitor]
 @pytest.fixture
 def visit(chromium: Browser, service: Service) -> Iterator[Visit]:
     """Return what opens a window, as one is configured by its three flags."""
+    forget_tries()
     yield from windows(chromium, service)
 
 
@@ -120,9 +121,13 @@ def mailing_server(
 @pytest.fixture
 def post(mailing_server: Post, transactional_db: None) -> Post:
     """Return the mailing service on the data of this test, with nobody's tries in its cache."""
-    server_cache = SharedCache(settings.REDIS_URL, {"KEY_PREFIX": "insitechat"})
-    server_cache.clear()
+    forget_tries()
     return mailing_server
+
+
+def forget_tries() -> None:
+    """Let everybody sign in: all windows of all tests share one address and its limit."""
+    SharedCache(settings.REDIS_URL, {"KEY_PREFIX": "insitechat"}).clear()
 
 
 @pytest.fixture
