@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import httpx2
+import psutil
 import pytest
 
 from tests.checkout import Checkout
@@ -38,6 +39,14 @@ def first(checkout: Checkout) -> Iterator[tuple[Checkout, str]]:
 
 
 @pytest.mark.xdist_group("run")
+def parent_of(process: psutil.Process) -> int | None:
+    """Return the parent's id; None where the process has ended meanwhile."""
+    try:
+        return process.ppid()
+    except psutil.NoSuchProcess:
+        return None
+
+
 class TestRun:
     """In the order of a newcomer's first hour."""
 
@@ -107,7 +116,7 @@ class TestRun:
     ) -> None:
         checkout, printed = first
         for process in checkout.processes():
-            if process.ppid() == os.getpid():
+            if parent_of(process) == os.getpid():
                 process.terminate()
         wait_for(lambda: not checkout.processes())
         process = checkout.serve()
