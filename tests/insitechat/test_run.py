@@ -38,15 +38,16 @@ def first(checkout: Checkout) -> Iterator[tuple[Checkout, str]]:
         end(process)
 
 
-@pytest.mark.xdist_group("run")
 def parent_of(process: psutil.Process) -> int | None:
     """Return the parent's id; None where the process has ended meanwhile."""
     try:
-        return process.ppid()
+        parent: int = process.ppid()
     except psutil.NoSuchProcess:
         return None
+    return parent
 
 
+@pytest.mark.xdist_group("run")
 class TestRun:
     """In the order of a newcomer's first hour."""
 
