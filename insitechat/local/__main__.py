@@ -36,6 +36,7 @@ class CannotRun(Exception):
 def main() -> None:
     for stop in STOPS:
         signal.signal(stop, leave)
+    sys.unraisablehook = tell_unraisable
     try:
         run()
     except (CannotRun, EngineError) as error:
@@ -47,6 +48,18 @@ def leave(*_: object) -> NoReturn:
     for stop in STOPS:
         signal.signal(stop, signal.SIG_IGN)
     sys.exit(0)
+
+
+def leave_if_told() -> None:
+    """End if a signal has come whose exit went no further than the finalizer it came in."""
+    if signal.getsignal(signal.SIGTERM) is signal.SIG_IGN:
+        sys.exit(0)
+
+
+def tell_unraisable(unraisable: Any) -> None:
+    """Tell of an error in a finalizer; an exit there is what `leave_if_told` makes up for."""
+    if not issubclass(unraisable.exc_type, SystemExit):
+        sys.__unraisablehook__(unraisable)
 
 
 def run() -> None:
@@ -211,6 +224,7 @@ def serving(port: int) -> Iterator[subprocess.Popen[bytes]]:
 def wait_until_ready(server: subprocess.Popen[bytes], port: int) -> None:
     deadline = time.monotonic() + READY_TIMEOUT_SECONDS
     while server.poll() is None:
+        leave_if_told()
         try:
             with urllib.request.urlopen(f"http://{HOST}:{port}/readyz", timeout=5):
                 return
@@ -234,6 +248,7 @@ def watch(server: subprocess.Popen[bytes], engines: list[Engine]) -> NoReturn:
         **{engine.name: engine.process for engine in engines},
     }
     while True:
+        leave_if_told()
         for name, process in parts.items():
             if process is not None and process.poll() is not None:
                 raise CannotRun(f"{name} has ended by itself (exit code {process.returncode}).")

@@ -196,6 +196,35 @@ def test_a_stop_while_it_starts_leaves_nothing_running(
     end(process)
 
 
+SIGNALLED_WHILE_AN_OBJECT_ENDS = """
+import os, signal
+from insitechat.local import __main__ as local
+
+class Ending:
+    def __del__(self):
+        os.kill(os.getpid(), signal.SIGTERM)
+
+def run():
+    Ending()
+    print("goes on")
+    local.leave_if_told()
+    print("does not stop")
+
+local.run = run
+local.main()
+"""
+
+
+def test_a_stop_in_a_finalizer_is_not_lost() -> None:
+    ran = subprocess.run(
+        [sys.executable, "-c", SIGNALLED_WHILE_AN_OBJECT_ENDS],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (ran.returncode, ran.stdout, ran.stderr) == (0, "goes on\n", "")
+
+
 def permissions(folder: Path) -> dict[Path, tuple[int, int, int]]:
     found: dict[Path, tuple[int, int, int]] = {}
     for parent in [folder, *folder.parents]:
