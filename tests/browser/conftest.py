@@ -55,7 +55,8 @@ class Visitor:
         self.go("/sign-in/")
         self.page.locator("input[name=login]").fill(user if isinstance(user, str) else user.email)
         self.page.locator("input[type=password]").fill(password)
-        self.page.get_by_role("button", name="Sign in", exact=True).click()
+        with self.page.expect_navigation():
+            self.page.get_by_role("button", name="Sign in", exact=True).click()
 
     def expect_refusal(self, text: str) -> None:
         """Allow the console to report an answer that the test is about, such as a 404."""

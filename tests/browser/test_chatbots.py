@@ -1,6 +1,7 @@
 """Making a chatbot, teaching it, trying it, and changing one's mind about deleting it."""
 
 import pytest
+from playwright.sync_api import expect
 
 from accounts.models import User
 from chatbots.forms import PROMPT_TEMPLATES
@@ -47,9 +48,9 @@ def test_a_newcomer_makes_teaches_and_tries_a_chatbot(
     page.get_by_role("button", name="Ask").click()
     answer = page.get_by_role("region", name="Answer")
     answer.get_by_text("We ship to Norway, Sweden and Denmark.").wait_for()
-    assert answer.evaluate("section => section === document.activeElement")
+    expect(answer).to_be_focused()
     passages = page.get_by_role("region", name="Passages")
-    assert "Refunds are paid" in passages.inner_text()
+    expect(passages).to_contain_text("Refunds are paid")
     page.get_by_text("999 of 1,000 are left").wait_for()
 
     page.get_by_role("navigation", name="Shop").get_by_text("Conversations").click()
@@ -57,7 +58,7 @@ def test_a_newcomer_makes_teaches_and_tries_a_chatbot(
     page.get_by_text("Do you ship to Norway?").wait_for()
     page.get_by_role("navigation", name="Dashboard").get_by_text("Usage").click()
     page.get_by_text("1 of 1,000").first.wait_for()
-    assert page.get_by_role("meter").count() == 1
+    expect(page.get_by_role("meter")).to_have_count(1)
 
 
 @with_and_without_script
@@ -70,8 +71,7 @@ def test_deleting_can_be_undone(visit: Visit, owner: User, javascript: bool) -> 
     visitor.go(f"{LIST}{chatbot.id}/")
     page.get_by_role("button", name="Delete Rules").click()
     undo = page.get_by_role("button", name="Undo")
-    undo.wait_for()
-    assert undo.evaluate("button => button === document.activeElement")
+    expect(undo).to_be_focused()
     assert not Source.objects.alive().exists()
     undo.click()
     page.get_by_text("“Rules” is back").wait_for()
@@ -96,10 +96,10 @@ def test_instructions_start_from_a_template(visit: Visit, owner: User, javascrip
     page.get_by_label("Start the instructions from").select_option(TEMPLATE)
     fill = page.get_by_role("button", name="Fill in")
     if javascript:
-        assert fill.is_hidden()
+        expect(fill).to_be_hidden()
     else:
         fill.click()
-    assert page.get_by_label("Instructions", exact=True).input_value() == PROMPT
+    expect(page.get_by_label("Instructions", exact=True)).to_have_value(PROMPT)
     page.get_by_role("button", name="Save").click()
     page.get_by_text("Saved.").wait_for()
     chatbot.refresh_from_db()
@@ -116,11 +116,11 @@ def test_own_instructions_are_not_replaced_unasked(visit: Visit, owner: User) ->
     instructions.fill("My own words.")
     page.once("dialog", lambda dialog: dialog.dismiss())
     page.get_by_label("Start the instructions from").select_option(TEMPLATE)
-    assert instructions.input_value() == "My own words."
+    expect(instructions).to_have_value("My own words.")
     page.once("dialog", lambda dialog: dialog.accept())
     page.get_by_label("Start the instructions from").select_option("")
     page.get_by_label("Start the instructions from").select_option(TEMPLATE)
-    assert instructions.input_value() == PROMPT
+    expect(instructions).to_have_value(PROMPT)
 
 
 def test_the_call_is_copied(visit: Visit, owner: User) -> None:
@@ -145,8 +145,8 @@ def test_the_first_wrong_field_has_the_focus(visit: Visit, owner: User, javascri
     page.get_by_role("button", name="Create").click()
     page.get_by_text("This field is required.").wait_for()
     name = page.get_by_label("Name")
-    assert name.evaluate("input => input === document.activeElement")
-    assert name.get_attribute("aria-invalid") == "true"
+    expect(name).to_be_focused()
+    expect(name).to_have_attribute("aria-invalid", "true")
     assert "id_name_error" in (name.get_attribute("aria-describedby") or "")
     if javascript:  # axe is a script
         visitor.check_page()
