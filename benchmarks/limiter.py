@@ -1,4 +1,4 @@
-"""The limiter's script beside a bare PING of the same client, in this process."""
+"""A decision of the limiter beside a bare PING by the client library, in this process."""
 
 import time
 from collections.abc import Callable, Sequence
@@ -6,30 +6,30 @@ from functools import partial
 
 from benchmarks.engines import Engines
 from benchmarks.rounds import Spread
-from ratelimit.redis_window import KEY, SCRIPT, SCRIPT_SHA, RedisWindow
+from ratelimit.limits import Limit
+from ratelimit.redis_window import RedisWindow
 
 ROUNDS = 9
 SUBJECTS = 2000
+LIMIT = Limit(60)
 
 
 def measure(engines: Engines) -> tuple[Spread, Spread, Spread]:
-    """Return the microseconds of the script and of a PING, and the ratio within each round."""
+    """Return the microseconds of a decision and of a PING, and the ratio within each round."""
     window = RedisWindow(engines.valkey.url)
     window.open_connections(1)
-    client = window.connected_client()
-    client.script_load(SCRIPT)
-    scripts, pings = [], []
+    client = engines.redis()
+    decisions, pings = [], []
     for turn in range(ROUNDS):
-        keys = [KEY % f"bench-{turn}-{number}" for number in range(SUBJECTS)]
-        scripts.append(
-            timed([partial(client.evalsha, SCRIPT_SHA, 1, key, 60, 60_000_000) for key in keys])
-        )
+        subjects = [f"bench-{turn}-{number}" for number in range(SUBJECTS)]
+        decisions.append(timed([partial(window.hit, subject, LIMIT) for subject in subjects]))
         pings.append(timed([client.ping] * SUBJECTS))
     window.close()
+    client.close()
     return (
-        Spread.of(scripts),
+        Spread.of(decisions),
         Spread.of(pings),
-        Spread.of(script / ping for script, ping in zip(scripts, pings, strict=True)),
+        Spread.of(decision / ping for decision, ping in zip(decisions, pings, strict=True)),
     )
 
 

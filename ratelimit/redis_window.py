@@ -2,17 +2,19 @@
 
 import hashlib
 import time
-from collections.abc import Callable
+from collections import deque
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from concurrent.futures import TimeoutError as FutureTimeoutError
+from contextlib import suppress
 from pathlib import Path
-from threading import Lock, local
+from threading import Lock
 from typing import Any
 
 import redis
 from redis.backoff import NoBackoff
 from redis.cluster import RedisCluster
-from redis.connection import Connection, ConnectionPool, parse_url
+from redis.connection import ConnectionInterface, ConnectionPool
 from redis.exceptions import NoScriptError, RedisClusterException, SlotNotCoveredError
 from redis.retry import Retry
 
@@ -37,103 +39,125 @@ class Unavailable(Exception):
     """Redis did not decide: it is gone, too slow, or refuses."""
 
 
-class NotConnected(redis.ConnectionError):
-    """A connection would have to be opened first."""
-
-
 class RedisWindow:
     """Sliding windows in Redis or Valkey, shared by every process; exact by the engine's clock.
 
     A call waits at most PATIENCE_SECONDS, whatever happens. Opening a connection can take any time
     (name look-up, TLS, a host that is gone), so that is left to helper threads: a request uses a
-    connection that is ready, or waits its patience for a helper.
+    connection that is ready, or waits its patience for a helper. A cluster's client opens
+    connections wherever it follows a redirect, so all of its work is left to them.
+
+    Connections are taken and put back here, not by the client library's pool, whose care for each
+    use (a poll of the socket, a lock, hooks) costs as much as the call itself.
     """
 
     def __init__(self, url: str) -> None:
-        self._helpers = ThreadPoolExecutor(
-            HELPERS, thread_name_prefix="redis-window", initializer=become_helper
-        )
+        self._helpers = ThreadPoolExecutor(HELPERS, thread_name_prefix="redis-window")
         self._url = url
-        # A cluster client opens connections wherever it follows a redirect: helpers only.
         self._is_cluster = url.partition("://")[0] in CLUSTER_SCHEMES
-        self._client: redis.Redis | RedisCluster | None = None
-        self._client_lock = Lock()
+        self._cluster: RedisCluster | None = None
+        self._cluster_lock = Lock()
+        self._ready: deque[ConnectionInterface] = deque()
 
     def hit(self, subject: str, limit: Limit, *, now_microseconds: int | None = None) -> Decision:
         """Count one call. Raises Unavailable. The clock is Redis's own unless a test gives one."""
-        arguments: list[str | int] = [
-            KEY % subject,
-            limit.requests,
-            limit.window_seconds * MICROSECONDS,
-        ]
+        arguments: list[str | int] = [KEY % subject, limit.requests, limit.window_seconds]
         if now_microseconds is not None:
             arguments.append(now_microseconds)
-        allowed, remaining, reset = self._within_patience(lambda: self._evaluate(arguments))
+        allowed, remaining, reset = self.ask("EVALSHA", SCRIPT_SHA, 1, *arguments)
         return Decision(limit, bool(allowed), remaining, reset)
 
     def peek(self, subject: str, limit: Limit) -> WindowState:
         """Look without counting. Raises Unavailable."""
         window = limit.window_seconds * MICROSECONDS
-        leaves = self._within_patience(
-            lambda: self.connected_client().eval(STATE_SCRIPT, 1, KEY % subject, window)
-        )
+        leaves = self.ask("EVAL", STATE_SCRIPT, 1, KEY % subject, window)
         return WindowState(limit, tuple(leaves), is_shared=True)
 
     def probe(self) -> None:
         """Make a decision that concerns nobody, to see if Redis makes any. Raises Unavailable."""
         self.hit("probe", Limit(1, window_seconds=1))
 
+    def ask(self, *command: str | int) -> Any:
+        """Return the engine's answer to a command, by one round trip. Raises Unavailable."""
+        deadline = time.monotonic() + PATIENCE_SECONDS
+        try:
+            connection = self._ready.pop()
+        except IndexError:
+            pass
+        else:
+            try:
+                return self._exchange(connection, command)
+            except (redis.ConnectionError, NoScriptError):
+                # It was closed while it lay ready, or the engine has forgotten the script. Where it
+                # broke after the call was counted, the call counts twice.
+                pass
+            except FAILURES as error:
+                raise Unavailable(str(error)) from error
+        left = max(deadline - time.monotonic(), 0)
+        return self._in_helper(lambda: self._ask_anew(command), left)
+
     def open_connections(self, count: int) -> None:
         """Open this many connections and load the script, so that no request has to wait for it.
 
         Raises Unavailable; waits up to CONNECT_TIMEOUT_SECONDS, so it is not for requests.
         """
-        self._in_helper(lambda: self._open(count), CONNECT_TIMEOUT_SECONDS)
+        self._in_helper(lambda: self._prepare(count), CONNECT_TIMEOUT_SECONDS)
 
     def close(self) -> None:
         self._helpers.shutdown(wait=False, cancel_futures=True)
-        if self._client is not None:
-            self._client.close()
+        if self._cluster is not None:
+            self._cluster.close()
+        self._close_ready()
 
-    def connected_client(self) -> redis.Redis | RedisCluster:
-        if self._client is None:
-            with self._client_lock:
-                if self._client is None:
-                    self._client = make_client(self._url)
-        return self._client
-
-    def _evaluate(self, arguments: list[str | int]) -> Any:
-        client = self.connected_client()
+    def _exchange(self, connection: ConnectionInterface, command: Sequence[str | int]) -> Any:
+        """Put the connection back only after a good answer: nothing unread is left in it then."""
         try:
-            return client.evalsha(SCRIPT_SHA, 1, *arguments)
-        except NoScriptError:
-            if not in_helper():
-                raise  # a second round trip: a helper's, so that the request's wait stays bounded
-            return client.eval(SCRIPT, 1, *arguments)
+            connection.send_command(*command)  # type: ignore[no-untyped-call]
+            answer = connection.read_response()
+        except BaseException:
+            connection.disconnect()  # type: ignore[no-untyped-call]
+            raise
+        self._ready.append(connection)
+        return answer
 
-    def _open(self, count: int) -> None:
-        client = self.connected_client()
-        client.script_load(SCRIPT)
-        if isinstance(client, redis.Redis):
-            pool = client.connection_pool
-            opened: list[Any] = []
-            try:
-                while len(opened) < count:
-                    opened.append(pool.get_connection())
-            finally:
-                for connection in opened:
-                    pool.release(connection)
-
-    def _within_patience(self, ask: Callable[[], Any]) -> Any:
-        deadline = time.monotonic() + PATIENCE_SECONDS
+    def _ask_anew(self, command: Sequence[str | int]) -> Any:
         if not self._is_cluster:
-            try:
-                return ask()
-            except (NotConnected, NoScriptError):
-                pass
-            except FAILURES as error:
-                raise Unavailable(str(error)) from error
-        return self._in_helper(ask, max(deadline - time.monotonic(), 0))
+            return self._exchange(self._open(), command)
+        client = self._cluster_client()
+        try:
+            return client.execute_command(*command)  # type: ignore[no-untyped-call]
+        except NoScriptError:
+            client.script_load(SCRIPT)
+            return client.execute_command(*command)  # type: ignore[no-untyped-call]
+
+    def _prepare(self, count: int) -> None:
+        if self._is_cluster:
+            self._cluster_client().script_load(SCRIPT)
+            return
+        self._close_ready()  # an engine that was away has left them behind
+        for _ in range(count):
+            self._ready.append(self._open())
+
+    def _close_ready(self) -> None:
+        with suppress(IndexError):
+            while True:
+                self._ready.pop().disconnect()  # type: ignore[no-untyped-call]
+
+    def _open(self) -> ConnectionInterface:
+        """Return a connection to an engine that knows the script."""
+        connection = ConnectionPool.from_url(self._url, **options()).make_connection()
+        connection.connect()  # type: ignore[no-untyped-call]
+        connection.send_command("SCRIPT", "LOAD", SCRIPT)  # type: ignore[no-untyped-call]
+        connection.read_response()
+        return connection
+
+    def _cluster_client(self) -> RedisCluster:
+        with self._cluster_lock:
+            if self._cluster is None:
+                scheme, _, address = self._url.partition("://")
+                url = f"{CLUSTER_SCHEMES[scheme]}://{address}"
+                self._cluster = RedisCluster.from_url(url, **options())
+            return self._cluster
 
     def _in_helper(self, ask: Callable[[], Any], timeout_seconds: float) -> Any:
         answer = self._helpers.submit(ask)
@@ -146,39 +170,12 @@ class RedisWindow:
             raise Unavailable(str(error)) from error
 
 
-def make_client(url: str) -> redis.Redis | RedisCluster:
-    """Return a client that never retries; `redis+cluster://` (or `rediss`) names a cluster."""
-    patience: dict[str, Any] = {
+def options() -> dict[str, Any]:
+    """Return what makes the client library wait no longer than it may, and never try again."""
+    return {
         "socket_timeout": PATIENCE_SECONDS,
         "socket_connect_timeout": CONNECT_TIMEOUT_SECONDS,
         "retry": Retry(NoBackoff(), 0),
         "protocol": 2,
         "driver_info": None,
     }
-    scheme, _, address = url.partition("://")
-    if scheme in CLUSTER_SCHEMES:
-        return RedisCluster.from_url(f"{CLUSTER_SCHEMES[scheme]}://{address}", **patience)
-    options = {**parse_url(url), **patience}  # type: ignore[no-untyped-call]
-    base: type[Connection] = options.pop("connection_class", Connection)
-    connection_class = type(f"HelperOpened{base.__name__}", (HelperOpened, base), {})
-    return redis.Redis(connection_pool=ConnectionPool(connection_class, 10_000, **options))
-
-
-class HelperOpened:
-    """Mix-in for a connection that only helper threads open."""
-
-    def connect(self) -> None:
-        if not (self.is_connected or in_helper()):  # type: ignore[attr-defined]
-            raise NotConnected("not connected")
-        super().connect()  # type: ignore[misc]
-
-
-this_thread = local()
-
-
-def become_helper() -> None:
-    this_thread.is_helper = True
-
-
-def in_helper() -> bool:
-    return getattr(this_thread, "is_helper", False)

@@ -174,16 +174,15 @@ class TestInRedis:
         subject = str(uuid.uuid4())
         for _ in range(70):
             redis_window.hit(subject, Limit(60))
-        client = redis_window.connected_client()
         key = KEY % subject
-        assert client.zcard(key) == 60
-        assert (client.memory_usage(key) or 0) in range(1, 1301)
-        assert 0 < client.pttl(key) <= 60_000
+        assert redis_window.ask("ZCARD", key) == 60
+        assert redis_window.ask("MEMORY", "USAGE", key) in range(1, 1301)
+        assert 0 < redis_window.ask("PTTL", key) <= 60_000
 
     def test_a_forgotten_script_is_loaded_again(self, redis_window: RedisWindow) -> None:
         subject = str(uuid.uuid4())
         redis_window.hit(subject, Limit(2))
-        redis_window.connected_client().script_flush()
+        redis_window.ask("SCRIPT", "FLUSH")
         assert redis_window.hit(subject, Limit(2)).remaining == 0
 
     def test_the_key_is_hash_tagged(self) -> None:
