@@ -12,6 +12,7 @@ from django.utils import timezone
 
 from accounts import security_log
 from accounts.security_log import Actor, Kind
+from accounts.statements import fetch_row
 from apikeys.tokens import PREFIX_LENGTH, without_keys
 from ratelimit.limits import Limit
 
@@ -107,24 +108,16 @@ def find_key(digest: bytes) -> ActiveKey | EndedKey | None:
     a connection that broke while idle: it is tried again, once, on a new one.
     """
     try:
-        row = execute_find(digest)
+        row = fetch_row(FIND, digest)
     except (OperationalError, InterfaceError):
         if connection.in_atomic_block:
             raise
         connection.close()
-        row = execute_find(digest)
+        row = fetch_row(FIND, digest)
     if row is None:
         return None
     key_id, owner_id, requests_per_minute, works = row
     return ActiveKey(key_id, owner_id, requests_per_minute) if works else EndedKey(key_id)
-
-
-def execute_find(digest: bytes) -> tuple[uuid.UUID, uuid.UUID, int, bool] | None:
-    connection.health_check_done = True  # type: ignore[attr-defined]  # trying is the check
-    with connection.cursor() as cursor:
-        cursor.execute(FIND, [digest])
-        row: tuple[uuid.UUID, uuid.UUID, int, bool] | None = cursor.fetchone()
-        return row
 
 
 class ApiKey(models.Model):

@@ -9,6 +9,7 @@ from datetime import datetime, timedelta
 from threading import Event, Lock, Thread
 from typing import Any, Generic, NamedTuple, TypeVar
 
+import orjson
 from django.db import Error, InterfaceError, OperationalError, connection
 from django.utils import timezone
 
@@ -28,7 +29,7 @@ RECORD_LAST_USE = """
         first_used_at = COALESCE(apikeys_apikey.first_used_at, used.at)
     FROM (
         SELECT apikey.id, seen.at
-        FROM unnest(%s::uuid[], %s::timestamptz[]) AS seen (id, at)
+        FROM json_to_recordset(%s) AS seen (id uuid, at timestamptz)
         JOIN apikeys_apikey apikey ON apikey.id = seen.id
         ORDER BY apikey.id
         FOR NO KEY UPDATE OF apikey
@@ -42,7 +43,7 @@ RECORD_REJECTIONS = """
         last_rejected_at = GREATEST(apikeys_apikey.last_rejected_at, rejected.at)
     FROM (
         SELECT apikey.id, seen.count, seen.at
-        FROM unnest(%s::uuid[], %s::bigint[], %s::timestamptz[]) AS seen (id, count, at)
+        FROM json_to_recordset(%s) AS seen (id uuid, count bigint, at timestamptz)
         JOIN apikeys_apikey apikey ON apikey.id = seen.id
         ORDER BY apikey.id
         FOR NO KEY UPDATE OF apikey
@@ -53,8 +54,9 @@ RECORD_REJECTIONS = """
 RECORD_CALLS = """
     INSERT INTO apikeys_hourlycalls AS known (api_key_id, hour, status, count, peak)
     SELECT seen.*
-    FROM unnest(%s::uuid[], %s::timestamptz[], %s::smallint[], %s::bigint[], %s::integer[])
-        AS seen (api_key_id, hour, status, count, peak)
+    FROM json_to_recordset(%s) AS seen (
+        api_key_id uuid, hour timestamptz, status smallint, count bigint, peak integer
+    )
     WHERE EXISTS (SELECT FROM apikeys_apikey WHERE id = seen.api_key_id)
     ORDER BY 1, 2, 3
     ON CONFLICT (api_key_id, hour, status) DO UPDATE
@@ -218,36 +220,55 @@ def tidy() -> None:
 
 
 def write_last_uses(uses: Mapping[uuid.UUID, datetime]) -> None:
-    execute_again(RECORD_LAST_USE, [list(uses.keys()), list(uses.values())])
+    write_rows(RECORD_LAST_USE, ({"id": key_id, "at": at} for key_id, at in uses.items()))
 
 
 def write_rejections(rejections: Mapping[uuid.UUID, Rejections]) -> None:
-    execute_again(RECORD_REJECTIONS, [list(rejections), *columns(rejections.values())])
+    write_rows(
+        RECORD_REJECTIONS,
+        (
+            {"id": key_id, "count": some.number, "at": some.latest}
+            for key_id, some in rejections.items()
+        ),
+    )
 
 
 def write_calls(calls: Mapping[Answers, Calls]) -> None:
-    execute_again(RECORD_CALLS, [*columns(calls.keys()), *columns(calls.values())])
+    write_rows(
+        RECORD_CALLS,
+        (
+            {
+                "api_key_id": answers.key_id,
+                "hour": answers.hour,
+                "status": answers.status,
+                "count": some.number,
+                "peak": some.peak,
+            }
+            for answers, some in calls.items()
+        ),
+    )
 
 
-def columns(rows: Iterable[Iterable[Any]]) -> list[list[Any]]:
-    return [list(column) for column in zip(*rows, strict=True)]
+def write_rows(statement: str, rows: Iterable[dict[str, Any]]) -> None:
+    """Execute the statement, on a new connection if this thread's broke while it was idle.
 
-
-def execute_again(statement: str, parameters: list[Any]) -> None:
-    """Execute the statement, on a new connection if this thread's broke while it was idle."""
+    Its rows go as one JSON text: written by orjson that costs a fraction of what arrays do, whose
+    elements the driver writes one by one, in the time of the requests beside it.
+    """
+    parameter = orjson.dumps(list(rows)).decode()
     try:
-        execute(statement, parameters)
+        execute(statement, parameter)
     except (OperationalError, InterfaceError):
         if connection.in_atomic_block:
             raise
         connection.close()
-        execute(statement, parameters)
+        execute(statement, parameter)
 
 
-def execute(statement: str, parameters: list[Any]) -> None:
+def execute(statement: str, parameter: str) -> None:
     connection.health_check_done = True  # type: ignore[attr-defined]  # trying is the check
     with connection.cursor() as cursor:
-        cursor.execute(statement, parameters)
+        cursor.execute(statement, [parameter])
 
 
 recorder = UsageRecorder()

@@ -8,9 +8,11 @@ from typing import Any, Self
 from django.conf import settings
 from django.contrib.postgres.indexes import GinIndex
 from django.contrib.postgres.search import SearchVector, SearchVectorField
-from django.db import connection, models
+from django.db import models
 from django.utils import timezone
 from django.utils.text import slugify
+
+from accounts.statements import fetch_row
 
 # Titles and texts are searched in this PostgreSQL text search configuration.
 SEARCH_CONFIG = "english"
@@ -75,10 +77,8 @@ def list_as_json(owner_id: uuid.UUID) -> str:
     called most, the ORM and its instances cost ten times what the statement does; and an account
     may have thousands of chatbots, which here never become Python objects.
     """
-    with connection.cursor() as cursor:
-        cursor.execute(LIST, [owner_id])
-        array: str = cursor.fetchone()[0]
-        return array
+    array: str = fetch_row(LIST, owner_id)[0]
+    return array
 
 
 class Chatbot(models.Model):

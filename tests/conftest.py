@@ -6,6 +6,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -124,6 +125,26 @@ def strangers_browser(stranger: User) -> Client:
     client = Client()
     client.force_login(stranger)
     return client
+
+
+@contextmanager
+def statements_sent() -> Iterator[list[str]]:
+    """Collect what this thread sends to the database, through Django's cursor or the driver's."""
+    connection.ensure_connection()
+    driver: Any = connection.connection
+    factory = driver.cursor_factory
+    sent: list[str] = []
+
+    class NotingCursor(factory):  # type: ignore[misc, valid-type]
+        def execute(self, query: str, *arguments: Any, **options: Any) -> Any:
+            sent.append(" ".join(str(query).split()))
+            return super().execute(query, *arguments, **options)
+
+    driver.cursor_factory = NotingCursor
+    try:
+        yield sent
+    finally:
+        driver.cursor_factory = factory
 
 
 def detail(response: Any) -> str:

@@ -12,7 +12,14 @@ from apikeys import usage
 from apikeys.models import ApiKey, HourlyCalls
 from apikeys.services import CreatedKey, create_api_key
 from apikeys.usage import UsageRecorder, recorder, write_last_uses
-from tests.conftest import ApiClient, Service, start_service, stop_service, wait_for
+from tests.conftest import (
+    ApiClient,
+    Service,
+    start_service,
+    statements_sent,
+    stop_service,
+    wait_for,
+)
 
 NOON = datetime(2026, 3, 15, 12, tzinfo=UTC)
 
@@ -41,11 +48,9 @@ def test_a_failed_call_is_not(
 
 
 def test_the_request_itself_writes_nothing(api: ApiClient, chatbot: object) -> None:
-    with CaptureQueriesContext(
-        connection,
-    ) as queries:
+    with statements_sent() as statements:
         api.get("/chatbots")
-    assert [query["sql"].split()[0] for query in queries] == ["SELECT", "SELECT"]
+    assert [statement.split()[0] for statement in statements] == ["SELECT", "SELECT"]
 
 
 def test_all_keys_are_written_by_one_statement_a_ledger(alice: User) -> None:
@@ -87,7 +92,7 @@ def test_what_the_database_refused_is_written_later(
         raise DatabaseError("gone")
 
     with monkeypatch.context() as patch:
-        patch.setattr(usage, "execute_again", refuse)
+        patch.setattr(usage, "write_rows", refuse)
         own.write()
     assert last_used(alices_key) is None
     own.write()

@@ -22,7 +22,7 @@ from apikeys.services import (
 )
 from apikeys.usage import recorder, write_last_uses
 from tests.apikeys.test_authentication import UNAUTHORIZED, call
-from tests.conftest import ApiClient
+from tests.conftest import ApiClient, statements_sent
 
 HOUR = timedelta(hours=1)
 NOW = timedelta(0)
@@ -176,10 +176,10 @@ class TestAfterTheEnd:
     ) -> None:
         before = timezone.now()
         for created in (revoked, revoked, expired):
-            with CaptureQueriesContext(connection) as queries:
+            with statements_sent() as statements:
                 status_code, body, _ = call(f"Bearer {created.token.plaintext}")
             assert (status_code, body) == (401, UNAUTHORIZED)
-            assert [query["sql"].split()[0] for query in queries] == ["SELECT"]
+            assert [statement.split()[0] for statement in statements] == ["SELECT"]
         with CaptureQueriesContext(connection) as queries:
             recorder.write()
         assert len(queries) == 1
