@@ -12,7 +12,7 @@ from django.utils import timezone
 
 from accounts import security_log
 from accounts.security_log import Actor, Kind
-from accounts.statements import fetch_row
+from accounts.statements import Statement
 from apikeys.tokens import PREFIX_LENGTH, without_keys
 from ratelimit.limits import Limit
 
@@ -84,7 +84,10 @@ class ApiKeyQuerySet(models.QuerySet["ApiKey"]):
         return len(revoked)
 
 
-FIND = """
+FALSE = b"\0"  # as PostgreSQL sends it
+FIND = Statement(
+    "find_key",
+    """
     SELECT
         apikey.id,
         apikey.owner_id,
@@ -94,8 +97,9 @@ FIND = """
     FROM apikeys_apikey apikey
     JOIN accounts_user owner ON owner.id = apikey.owner_id
     JOIN accounts_plan plan ON plan.id = owner.plan_id
-    WHERE apikey.digest = %s AND owner.is_active
-"""
+    WHERE apikey.digest = $1 AND owner.is_active
+    """,
+)
 
 
 def find_key(digest: bytes) -> ActiveKey | EndedKey | None:
@@ -108,16 +112,20 @@ def find_key(digest: bytes) -> ActiveKey | EndedKey | None:
     a connection that broke while idle: it is tried again, once, on a new one.
     """
     try:
-        row = fetch_row(FIND, digest)
+        row = FIND.fetch(digest)
     except (OperationalError, InterfaceError):
         if connection.in_atomic_block:
             raise
         connection.close()
-        row = fetch_row(FIND, digest)
+        row = FIND.fetch(digest)
     if row is None:
         return None
     key_id, owner_id, requests_per_minute, works = row
-    return ActiveKey(key_id, owner_id, requests_per_minute) if works else EndedKey(key_id)
+    if works == FALSE:
+        return EndedKey(uuid.UUID(bytes=key_id))
+    return ActiveKey(
+        uuid.UUID(bytes=key_id), uuid.UUID(bytes=owner_id), int.from_bytes(requests_per_minute)
+    )
 
 
 class ApiKey(models.Model):

@@ -12,7 +12,7 @@ from django.db import models
 from django.utils import timezone
 from django.utils.text import slugify
 
-from accounts.statements import fetch_row
+from accounts.statements import Statement
 
 # Titles and texts are searched in this PostgreSQL text search configuration.
 SEARCH_CONFIG = "english"
@@ -51,7 +51,9 @@ class ChatbotQuerySet(SoftDeletableQuerySet, models.QuerySet["Chatbot"]):
         )
 
 
-LIST = """
+LIST = Statement(
+    "list_chatbots",
+    """
     SELECT coalesce(json_agg(listed), '[]')::text
     FROM (
         SELECT
@@ -64,20 +66,22 @@ LIST = """
                 chatbot.created_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"+00:00"'
             ) AS created_at
         FROM chatbots_chatbot chatbot
-        WHERE owner_id = %s AND deleted_at IS NULL
+        WHERE owner_id = $1 AND deleted_at IS NULL
         ORDER BY chatbot.created_at, id
     ) listed
-"""
+    """,
+)
 
 
-def list_as_json(owner_id: uuid.UUID) -> str:
+def list_as_json(owner_id: uuid.UUID) -> bytes:
     """Return the owner's chatbots as the JSON array that the API lists, oldest first.
 
     The same rows as of ChatbotQuerySet.owned_by, written by PostgreSQL. On the endpoint that is
     called most, the ORM and its instances cost ten times what the statement does; and an account
     may have thousands of chatbots, which here never become Python objects.
     """
-    array: str = fetch_row(LIST, owner_id)[0]
+    row = LIST.fetch(owner_id.bytes)
+    array: bytes = row[0] if row else b"[]"
     return array
 
 

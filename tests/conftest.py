@@ -1,6 +1,7 @@
 """People, keys and clients that tests meet; and the real server for those that need it."""
 
 import os
+import re
 import socket
 import subprocess
 import sys
@@ -9,6 +10,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from tempfile import TemporaryFile
 from typing import Any
 from urllib.parse import quote
 
@@ -129,22 +131,17 @@ def strangers_browser(stranger: User) -> Client:
 
 @contextmanager
 def statements_sent() -> Iterator[list[str]]:
-    """Collect what this thread sends to the database, through Django's cursor or the driver's."""
+    """Collect what the database does for this thread, as its protocol tells: SELECT, UPDATE, …"""
     connection.ensure_connection()
-    driver: Any = connection.connection
-    factory = driver.cursor_factory
-    sent: list[str] = []
-
-    class NotingCursor(factory):  # type: ignore[misc, valid-type]
-        def execute(self, query: str, *arguments: Any, **options: Any) -> Any:
-            sent.append(" ".join(str(query).split()))
-            return super().execute(query, *arguments, **options)
-
-    driver.cursor_factory = NotingCursor
-    try:
-        yield sent
-    finally:
-        driver.cursor_factory = factory
+    done: list[str] = []
+    with TemporaryFile() as file:
+        connection.connection.pgconn.trace(os.dup(file.fileno()))
+        try:
+            yield done
+        finally:
+            connection.connection.pgconn.untrace()
+            file.seek(0)
+            done += re.findall(r'CommandComplete\s+"(\w+)', file.read().decode())
 
 
 def detail(response: Any) -> str:
