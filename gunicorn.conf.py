@@ -10,6 +10,7 @@ from typing import Any
 
 from gunicorn import util
 
+from insitechat import capacity
 from insitechat.redaction import RedactingFormatter
 
 wsgi_app = "insitechat.wsgi"
@@ -17,8 +18,8 @@ bind = os.environ.get("BIND", f"127.0.0.1:{os.environ.get('PORT', '8000')}")
 # WEB_CONCURRENCY sets the number of worker processes; gunicorn reads it itself.
 workers = int(os.environ.get("WEB_CONCURRENCY", "2"))
 worker_class = "gthread"
-# A thread waits for its chatbot's provider; the others go on serving.
-threads = int(os.environ.get("WEB_THREADS", "16"))
+# Made as they are needed. One waits for its chatbot's provider; the others go on serving.
+threads = capacity.THREADS
 preload_app = True
 keepalive = 30
 # Longer than a provider may take, so that a stop lets running chats end.
@@ -69,5 +70,5 @@ def post_worker_init(worker: Any) -> None:
     from apikeys.usage import recorder
     from ratelimit.limiter import limiter_for
 
-    limiter_for(settings.REDIS_URL).prepare(connections=worker.cfg.threads)
+    limiter_for(settings.REDIS_URL).prepare(connections=capacity.CONNECTIONS)
     recorder.start()

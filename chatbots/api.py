@@ -46,6 +46,7 @@ def list_sources(request: KeyRequest, chatbot_id: uuid.UUID) -> QuerySet[Source]
             400: {"description": "The body does not fit, or the chatbot is paused."},
             429: {"description": "The key is over its limit, or the month's messages are used up."},
             502: {"description": "The chatbot's provider did not answer; nothing is counted."},
+            503: {"description": "Too many chats are under way; nothing is counted."},
         }
     },
 )

@@ -12,7 +12,7 @@ from chatbots.conversations import latest_turns, store_turn
 from chatbots.models import Chatbot, Chunk, Source
 from chatbots.providers import provider_for
 from chatbots.providers.base import Prompt, Turn
-from chatbots.quota import check_connection_again, reserved_message
+from chatbots.quota import reserved_message
 from chatbots.retrieval import Findings, Passage, search, stems_of
 from chatbots.training import pair, split
 
@@ -99,7 +99,8 @@ def chunks_of(source_type: str, title: str, text: str) -> list[str]:
 def answer_message(chatbot: Chatbot, session_id: str, message: str) -> Answer:
     """Answer a message in its session and count it against the owner's month.
 
-    Raises ChatbotPaused, MessageQuotaReached, ProviderError; nothing is counted or stored then.
+    Raises ChatbotPaused, MessageQuotaReached, ProviderError, TooManyWaiting; nothing is counted or
+    stored then.
     """
     if not chatbot.is_active:
         raise ChatbotPaused
@@ -110,7 +111,6 @@ def answer_message(chatbot: Chatbot, session_id: str, message: str) -> Answer:
         if findings.passages:
             prompt = Prompt(message, findings, history, chatbot.system_prompt)
             found = provider_for(chatbot).answer(prompt)
-            check_connection_again()
         answer = Answer(found or chatbot.fallback_message, findings.passages, not found)
         store_turn(chatbot, session_id, Turn(message, answer.text))
     return answer

@@ -16,6 +16,7 @@ from apikeys.services import ApiKeyNotFound, KeyCapReached
 from chatbots.providers.base import ProviderError
 from chatbots.quota import MessageQuotaReached
 from chatbots.services import ChatbotPaused
+from chatbots.waiting import TooManyWaiting
 from insitechat.parser import UnreadableBody
 from ratelimit.limits import LimitExceeded
 from ratelimit.middleware import add_fields
@@ -65,6 +66,11 @@ MEANINGS: dict[type[Exception], Meaning] = {
     MessageQuotaReached: Meaning(HTTPStatus.TOO_MANY_REQUESTS, "Monthly message limit reached."),
     ProviderError: Meaning(
         HTTPStatus.BAD_GATEWAY, "The chatbot's provider did not answer.", logging.WARNING
+    ),
+    TooManyWaiting: Meaning(
+        HTTPStatus.SERVICE_UNAVAILABLE,
+        "Too many chats are under way. Try again in a moment.",
+        logging.WARNING,
     ),
     ValidationError: Meaning(HTTPStatus.BAD_REQUEST, name_field),
     Http404: Meaning(HTTPStatus.NOT_FOUND, "Not Found"),

@@ -7,6 +7,7 @@ from django.db import DatabaseError, connection
 from django.db.migrations.executor import MigrationExecutor
 from django.http import HttpRequest, HttpResponse, JsonResponse
 
+from insitechat.lending import lend_connection
 from ratelimit.limiter import limiter_for
 
 Handler = Callable[[HttpRequest], HttpResponse]
@@ -14,12 +15,13 @@ Handler = Callable[[HttpRequest], HttpResponse]
 
 def health_checks(get_response: Handler) -> Handler:
     """Django middleware that answers probes, which name any host, before anybody looks at it."""
+    ready = lend_connection(lambda _: readyz())
 
     def middleware(request: HttpRequest) -> HttpResponse:
         if request.path_info == "/healthz":
             return healthz()
         if request.path_info == "/readyz":
-            return readyz()
+            return ready(request)
         return get_response(request)
 
     return middleware

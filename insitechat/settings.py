@@ -10,6 +10,7 @@ import django_stubs_ext
 import environ
 from django.core.exceptions import ImproperlyConfigured
 
+from insitechat import capacity
 from insitechat.paths import LOCAL_ENVIRONMENT, PROJECT, is_served_here
 
 django_stubs_ext.monkeypatch()
@@ -69,6 +70,7 @@ INSTALLED_APPS = [
 MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
     "insitechat.health.health_checks",
+    "insitechat.lending.lend_connection",
     "insitechat.gate.gate",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "csp.middleware.CSPMiddleware",
@@ -105,8 +107,8 @@ _database = env.db_url("DATABASE_URL")
 DATABASES = {
     "default": {
         **_database,
-        # Each thread keeps its connection and asks before use whether it still works; requests
-        # with a key do without asking (apikeys.models).
+        # Connections stay open. Before use each is asked whether it still works; requests with a
+        # key do without asking (apikeys.models).
         "CONN_MAX_AGE": None,
         "CONN_HEALTH_CHECKS": True,
         "OPTIONS": {
@@ -123,6 +125,9 @@ DATABASES = {
 }
 if "DATABASE_PASSWORD" in env or "DATABASE_PASSWORD_FILE" in env:
     DATABASES["default"]["PASSWORD"] = env.str("DATABASE_PASSWORD")
+# Of each process: what its threads are lent, and how many of them may wait for a provider.
+DATABASE_CONNECTIONS = capacity.CONNECTIONS
+CHATS_WAITING_MAX = capacity.CHATS_WAITING_MAX
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 REDIS_URL = required("REDIS_URL", "Redis or Valkey, as redis://host:6379/0")
 # What sign-in remembers between requests: who tried how often, and which codes were used.

@@ -21,6 +21,7 @@ from chatbots.providers.base import ProviderError
 from chatbots.quota import MessageQuotaReached
 from chatbots.services import Answer, ChatbotPaused, answer_message
 from chatbots.views.page import OwnerRequest, access_chatbot, render_page
+from chatbots.waiting import TooManyWaiting
 
 logger = logging.getLogger(__name__)
 
@@ -42,6 +43,10 @@ REFUSALS = {
         HTTPStatus.BAD_GATEWAY,
         "The provider did not answer, so nothing was counted. Try again in a moment, or choose"
         " another provider under Settings.",
+    ),
+    TooManyWaiting: (
+        HTTPStatus.SERVICE_UNAVAILABLE,
+        "Too many chats are under way, so this one was not asked. Try again in a moment.",
     ),
 }
 

@@ -28,7 +28,7 @@ SOCKET_PATH_MAX_BYTES = 107
 START_TIMEOUT_SECONDS = 30.0
 STOP_TIMEOUT_SECONDS = 30.0
 ROLE = "insitechat"
-# One for each thread of each worker, and room for commands beside them.
+# Those of each worker, and room for commands beside them.
 MAX_CONNECTIONS = 500
 
 

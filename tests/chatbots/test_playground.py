@@ -12,6 +12,7 @@ from chatbots import services
 from chatbots.models import Chatbot, Conversation, Message, MessageUsage
 from chatbots.providers.base import ProviderError
 from chatbots.services import create_chatbot
+from chatbots.waiting import TooManyWaiting
 from tests.chatbots.test_pages import page_of, signed_in, text
 from tests.conftest import ApiClient
 
@@ -89,6 +90,18 @@ def test_another_kind_of_provider_error_is_told_too(
 
     monkeypatch.setattr(services, "provider_for", fail)
     assert ask(signed_in, chatbot).status_code == 502
+
+
+def test_too_many_chats_at_once_are_told_to_try_again(
+    signed_in: Client, chatbot: Chatbot, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(_: Chatbot) -> None:
+        raise TooManyWaiting
+
+    monkeypatch.setattr(services, "provider_for", refuse)
+    response = ask(signed_in, chatbot)
+    assert response.status_code == 503
+    assert "Try again in a moment" in text(response)
 
 
 @pytest.mark.parametrize("message", ["", " \n", "x" * 8001, "a\0b"])
