@@ -211,8 +211,10 @@ USE_TZ = True
 
 STATIC_URL = "static/"
 STATIC_ROOT = env.str("STATIC_ROOT", default="") or None
-# A built image has its files collected, hashed and compressed; a checkout serves them in place.
+# A built image has its files collected, hashed and compressed, and those alone; a checkout serves
+# them in place.
 WHITENOISE_USE_FINDERS = STATIC_ROOT is None
+WHITENOISE_KEEP_ONLY_HASHED_FILES = True
 STORAGES = {
     "staticfiles": {
         "BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"
