@@ -6,7 +6,12 @@ from weakref import WeakSet
 
 from django.db import connection
 from psycopg import Connection, OperationalError
-from psycopg.errors import InvalidSqlStatementName, error_from_result
+from psycopg.errors import (
+    DuplicatePreparedStatement,
+    FeatureNotSupported,
+    InvalidSqlStatementName,
+    error_from_result,
+)
 from psycopg.pq import ConnStatus, ExecStatus, Format, TransactionStatus
 from psycopg.pq.abc import PGconn, PGresult
 
@@ -37,18 +42,26 @@ class Statement:
 
     def _execute(self, driver: Connection[Any], parameter: bytes) -> PGresult:
         server = driver.pgconn
-        if not driver.autocommit:
-            if server.transaction_status == TransactionStatus.IDLE:
-                driver.execute("")  # which begins the transaction
-            # An error would end it, so nothing is taken to be prepared.
+        if not driver.autocommit and server.transaction_status == TransactionStatus.IDLE:
+            driver.execute("")  # which begins the transaction
+        if not driver.autocommit or driver.prepare_threshold is None:
+            # An error would end the transaction, so nothing is taken to be prepared in one.
             values = ([parameter], None, [Format.BINARY], Format.BINARY)
             return checked(server, server.exec_params(self._sql, *values))
         if driver in self._prepared_on:
-            with suppress(InvalidSqlStatementName):  # the driver deallocates all after a rollback
+            # The driver deallocates all after a rollback; a migration changes a column's type.
+            with suppress(InvalidSqlStatementName, FeatureNotSupported):
                 return self._execute_prepared(server, parameter)
-        checked(server, server.prepare(self._name, self._sql))
+        self._prepare(server)
         self._prepared_on.add(driver)
         return self._execute_prepared(server, parameter)
+
+    def _prepare(self, server: PGconn) -> None:
+        try:
+            checked(server, server.prepare(self._name, self._sql))
+        except DuplicatePreparedStatement:
+            checked(server, server.exec_(b"DEALLOCATE " + self._name))
+            checked(server, server.prepare(self._name, self._sql))
 
     def _execute_prepared(self, server: PGconn, parameter: bytes) -> PGresult:
         values = ([parameter], [Format.BINARY], Format.BINARY)

@@ -4,7 +4,7 @@ import hashlib
 import time
 from collections import deque
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import CancelledError, ThreadPoolExecutor
 from concurrent.futures import TimeoutError as FutureTimeoutError
 from contextlib import suppress
 from pathlib import Path
@@ -14,7 +14,7 @@ from typing import Any
 import redis
 from redis.backoff import NoBackoff
 from redis.cluster import RedisCluster
-from redis.connection import ConnectionInterface, ConnectionPool
+from redis.connection import ConnectionInterface, ConnectionPool, parse_url
 from redis.exceptions import NoScriptError, RedisClusterException, SlotNotCoveredError
 from redis.retry import Retry
 
@@ -42,10 +42,10 @@ class Unavailable(Exception):
 class RedisWindow:
     """Sliding windows in Redis or Valkey, shared by every process; exact by the engine's clock.
 
-    A call waits at most PATIENCE_SECONDS, whatever happens. Opening a connection can take any time
-    (name look-up, TLS, a host that is gone), so that is left to helper threads: a request uses a
-    connection that is ready, or waits its patience for a helper. A cluster's client opens
-    connections wherever it follows a redirect, so all of its work is left to them.
+    A call waits at most PATIENCE_SECONDS for an answer, unless that comes in crumbs. Opening a
+    connection can take any time (name look-up, TLS, a host that is gone), so that is left to helper
+    threads: a request uses a connection that is ready, or waits its patience for a helper. A
+    cluster's client opens connections wherever it follows a redirect: all its work is left to them.
 
     Connections are taken and put back here, not by the client library's pool, whose care for each
     use (a poll of the socket, a lock, hooks) costs as much as the call itself.
@@ -94,12 +94,13 @@ class RedisWindow:
             except FAILURES as error:
                 raise Unavailable(str(error)) from error
         left = max(deadline - time.monotonic(), 0)
-        return self._in_helper(lambda: self._ask_anew(command), left)
+        return self._in_helper(lambda: self._ask_patiently(command), left)
 
     def open_connections(self, count: int) -> None:
-        """Open this many connections and load the script, so that no request has to wait for it.
+        """Open connections until so many are ready, so that no request has to wait for one.
 
-        Raises Unavailable; waits up to CONNECT_TIMEOUT_SECONDS, so it is not for requests.
+        Raises Unavailable; waits up to CONNECT_TIMEOUT_SECONDS, so it is not for requests. What has
+        been opened by then stays.
         """
         self._in_helper(lambda: self._prepare(count), CONNECT_TIMEOUT_SECONDS)
 
@@ -110,46 +111,48 @@ class RedisWindow:
         self._close_ready()
 
     def _exchange(self, connection: ConnectionInterface, command: Sequence[str | int]) -> Any:
-        """Put the connection back only after a good answer: nothing unread is left in it then."""
+        """Put the connection back after a whole answer only: nothing unread is left in it then.
+
+        Where one fails the others that lie ready would most likely fail too, each in its turn.
+        """
         try:
             connection.send_command(*command)  # type: ignore[no-untyped-call]
             answer = connection.read_response()
+        except NoScriptError:
+            self._ready.append(connection)
+            raise
         except BaseException:
             connection.disconnect()  # type: ignore[no-untyped-call]
+            self._close_ready()
             raise
         self._ready.append(connection)
         return answer
 
-    def _ask_anew(self, command: Sequence[str | int]) -> Any:
-        if not self._is_cluster:
-            return self._exchange(self._open(), command)
-        client = self._cluster_client()
+    def _ask_patiently(self, command: Sequence[str | int]) -> Any:
+        """Open what has to be opened, and send the script to an engine that does not know it."""
         try:
-            return client.execute_command(*command)  # type: ignore[no-untyped-call]
+            return self._ask_by_any(command)
         except NoScriptError:
-            client.script_load(SCRIPT)
-            return client.execute_command(*command)  # type: ignore[no-untyped-call]
+            return self._ask_by_any(("EVAL", SCRIPT, *command[2:]))
+
+    def _ask_by_any(self, command: Sequence[str | int]) -> Any:
+        if self._is_cluster:
+            return self._cluster_client().execute_command(*command)  # type: ignore[no-untyped-call]
+        try:
+            connection = self._ready.pop()
+        except IndexError:
+            connection = open_connection(self._url)
+        return self._exchange(connection, command)
 
     def _prepare(self, count: int) -> None:
-        if self._is_cluster:
-            self._cluster_client().script_load(SCRIPT)
-            return
-        self._close_ready()  # an engine that was away has left them behind
-        for _ in range(count):
-            self._ready.append(self._open())
+        while not self._is_cluster and len(self._ready) < count:
+            self._ready.append(open_connection(self._url))
+        self._ask_patiently(("EVALSHA", SCRIPT_SHA, 1, KEY % "probe", 1, 1))
 
     def _close_ready(self) -> None:
         with suppress(IndexError):
             while True:
                 self._ready.pop().disconnect()  # type: ignore[no-untyped-call]
-
-    def _open(self) -> ConnectionInterface:
-        """Return a connection to an engine that knows the script."""
-        connection = ConnectionPool.from_url(self._url, **options()).make_connection()
-        connection.connect()  # type: ignore[no-untyped-call]
-        connection.send_command("SCRIPT", "LOAD", SCRIPT)  # type: ignore[no-untyped-call]
-        connection.read_response()
-        return connection
 
     def _cluster_client(self) -> RedisCluster:
         with self._cluster_lock:
@@ -166,8 +169,18 @@ class RedisWindow:
         except FutureTimeoutError as error:
             answer.cancel()
             raise Unavailable("no answer in time") from error
+        except CancelledError as error:
+            raise Unavailable("closed") from error
         except FAILURES as error:
             raise Unavailable(str(error)) from error
+
+
+def open_connection(url: str) -> ConnectionInterface:
+    """Open a connection; what the URL says of time-outs and retries does not count."""
+    settings = {**parse_url(url), **options()}  # type: ignore[no-untyped-call]
+    connection = ConnectionPool(**settings).make_connection()
+    connection.connect()  # type: ignore[no-untyped-call]
+    return connection
 
 
 def options() -> dict[str, Any]:

@@ -133,15 +133,19 @@ def strangers_browser(stranger: User) -> Client:
 def statements_sent() -> Iterator[list[str]]:
     """Collect what the database does for this thread, as its protocol tells: SELECT, UPDATE, …"""
     connection.ensure_connection()
+    server = connection.connection.pgconn
     done: list[str] = []
     with TemporaryFile() as file:
-        connection.connection.pgconn.trace(os.dup(file.fileno()))
+        trace = os.dup(file.fileno())
+        server.trace(trace)
         try:
             yield done
         finally:
-            connection.connection.pgconn.untrace()
+            server.untrace()
+            os.close(trace)
             file.seek(0)
-            done += re.findall(r'CommandComplete\s+"(\w+)', file.read().decode())
+            done += re.findall(r'(?:Complete\s+"|(?=Error))(\w+)', file.read().decode())
+    assert connection.connection.pgconn is server, "what another connection did is not known"
 
 
 def detail(response: Any) -> str:

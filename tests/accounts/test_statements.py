@@ -38,6 +38,31 @@ def test_it_goes_on_on_another_connection(transactional_db: None) -> None:
     assert UPPER.fetch(b"key") == ROW
 
 
+def test_it_goes_on_where_its_name_is_taken(transactional_db: None) -> None:
+    with connection.cursor() as cursor:
+        cursor.execute("PREPARE test_taken AS SELECT 1")
+    assert Statement("test_taken", "SELECT $1::bytea").fetch(b"mine") == [b"mine"]
+
+
+def test_it_goes_on_where_a_column_has_another_type(transactional_db: None) -> None:
+    width = Statement("test_width", "SELECT size FROM sized WHERE $1::bytea IS NOT NULL")
+    with connection.cursor() as cursor:
+        cursor.execute("CREATE TEMPORARY TABLE sized AS SELECT 1::smallint AS size")
+        assert width.fetch(b"") == [bytes([0, 1])]
+        cursor.execute("ALTER TABLE sized ALTER COLUMN size TYPE integer")
+        assert width.fetch(b"") == [bytes([0, 0, 0, 1])]
+        cursor.execute("DROP TABLE sized")
+
+
+def test_it_prepares_nothing_where_the_driver_may_not(transactional_db: None) -> None:
+    connection.close()
+    connection.ensure_connection()
+    connection.connection.prepare_threshold = None
+    assert UPPER.fetch(b"key") == ROW
+    assert prepared() == 0
+    connection.close()
+
+
 def test_it_belongs_to_the_transaction_around_it(transactional_db: None) -> None:
     setting = Statement("test_setting", "SELECT set_config('app.x', encode($1, 'escape'), true)")
     look = Statement("test_look", "SELECT current_setting('app.x', true) || encode($1, 'escape')")

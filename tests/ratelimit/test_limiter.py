@@ -59,6 +59,27 @@ def test_a_decision_takes_one_round_trip(limiter: Limiter, observer: redis.Redis
     assert round_trips(observer) - before == 2 + 1  # and the observer's own question
 
 
+def test_as_many_connections_lie_ready_as_were_asked_for(
+    limiter: Limiter, observer: redis.Redis
+) -> None:
+    others = len(observer.client_list()) - 1
+    for count in (3, 3, 5):
+        limiter.prepare(connections=count)
+        assert len(observer.client_list()) - others == count
+
+
+def test_an_engine_that_may_load_no_script_decides(valkey: Valkey, observer: redis.Redis) -> None:
+    observer.acl_setuser(
+        "plain", enabled=True, nopass=True, keys="*", commands=["+@all", "-script"]
+    )
+    observer.script_flush()
+    limiter = Limiter(RedisWindow(valkey.url.replace("unix://", "unix://plain:x@")))
+    limiter.prepare(connections=1)
+    limiter.hit("a", LIMIT)
+    assert observer.zcard("ratelimit:{a}") == 1
+    limiter.close()
+
+
 def test_a_full_window_is_known_to_stay_full(limiter: Limiter, observer: redis.Redis) -> None:
     for _ in range(LIMIT.requests + 1):
         decision = limiter.hit("a", LIMIT)

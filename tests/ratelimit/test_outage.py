@@ -130,6 +130,27 @@ def test_after_a_restart_between_two_calls_it_goes_on(limiter: Limiter, valkey: 
     other.close()
 
 
+def test_what_the_address_says_of_time_outs_does_not_count(valkey: Valkey) -> None:
+    limiter = Limiter(RedisWindow(f"{valkey.url}?socket_timeout=5"))
+    limiter.hit(subject(), LIMIT)
+    freeze(valkey)
+    assert wait_of_a_hit(limiter) < LONGEST_WAIT_SECONDS + STALL_SECONDS
+    limiter.close()
+
+
+def test_connections_that_lie_ready_end_with_the_first_that_fails(
+    limiter: Limiter, valkey: Valkey
+) -> None:
+    limiter.prepare(connections=8)
+    freeze(valkey)
+    limiter.hit(subject(), LIMIT)
+    assert limiter._alone
+    assert not limiter._shared._ready  # else each probe would wait for another one
+    thaw(valkey)
+    wait_for(lambda: not limiter._alone)
+    assert len(limiter._shared._ready) >= 1
+
+
 def make_read_only(valkey: Valkey) -> None:
     with redis.Redis(unix_socket_path=str(valkey.socket)) as client:
         client.replicaof("127.0.0.1", "1")  # a standby whose master is gone
