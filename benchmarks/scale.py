@@ -236,7 +236,7 @@ def beside_slow_chats(fields: Fields) -> Lines:
         if load.requests and not load.timeouts:
             yield f"p99 is {load.p99 / alone.p99:.1f} times that alone (target 1.5)"
         else:
-            yield "lists starve: all threads wait for the provider"
+            yield "lists starve: no answer came, or not in time"
 
 
 class SlowProvider(http.server.ThreadingHTTPServer):
