@@ -56,6 +56,8 @@ class Lender:
         for connection in connections.all(initialized_only=True):
             if connection in self._all:
                 del connections[DEFAULT_DB_ALIAS]
+                # Django keeps a connection that is closed inside a block closed until it is left.
+                connection.in_atomic_block = False
                 try:
                     connection.close_if_unusable_or_obsolete()
                 finally:

@@ -12,6 +12,7 @@ from ninja.errors import HttpError
 from apikeys.middleware import ApiKeyMiddleware, KeyedRequest
 from apikeys.models import window_of
 from insitechat import errors
+from insitechat.lending import lend_connection
 from ratelimit.limiter import limiter_for
 from ratelimit.limits import Limit
 from ratelimit.middleware import RateLimitMiddleware
@@ -34,8 +35,8 @@ def gate(get_response: Handler) -> Handler:
     limiter = limiter_for(settings.REDIS_URL)
     view = answered(measured(call_view))
     limited = answered(RateLimitMiddleware(view, limiter=limiter, identify=identify))
-    keyed = answered(ApiKeyMiddleware(limited))
-    unkeyed = answered(measured(get_response))
+    keyed = answered(lend_connection(ApiKeyMiddleware(limited)))
+    unkeyed = answered(lend_connection(measured(get_response)))
 
     def middleware(request: HttpRequest) -> HttpResponse:
         path = request.path_info

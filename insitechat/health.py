@@ -3,7 +3,7 @@
 from collections.abc import Callable
 
 from django.conf import settings
-from django.db import DatabaseError, connection
+from django.db import DatabaseError, OperationalError, connection
 from django.db.migrations.executor import MigrationExecutor
 from django.http import HttpRequest, HttpResponse, JsonResponse
 
@@ -21,7 +21,10 @@ def health_checks(get_response: Handler) -> Handler:
         if request.path_info == "/healthz":
             return healthz()
         if request.path_info == "/readyz":
-            return ready(request)
+            try:
+                return ready(request)
+            except OperationalError:  # no connection has become free
+                return unavailable(["database"])
         return get_response(request)
 
     return middleware
@@ -42,8 +45,12 @@ def readyz() -> JsonResponse:
     if not limiter_for(settings.REDIS_URL).redis_answers():
         missing.append("redis")
     if missing:
-        return JsonResponse({"status": "unavailable", "missing": missing}, status=503)
+        return unavailable(missing)
     return JsonResponse({"status": "ok"})
+
+
+def unavailable(missing: list[str]) -> JsonResponse:
+    return JsonResponse({"status": "unavailable", "missing": missing}, status=503)
 
 
 def database_answers() -> bool:

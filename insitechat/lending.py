@@ -1,4 +1,7 @@
-"""Django middleware that has a request work on a connection that is lent to it."""
+"""Django middleware that has a request work on a connection that is lent to it.
+
+The gate has it too, inside what makes answers of the exceptions that the API's clients may meet.
+"""
 
 from collections.abc import Callable
 
@@ -10,7 +13,10 @@ Handler = Callable[[HttpRequest], HttpResponse]
 
 
 def lend_connection(get_response: Handler) -> Handler:
-    """Lend this thread a connection to the database for the time of one request."""
+    """Lend this thread a connection to the database for the time of one request.
+
+    Raises OperationalError where none becomes free.
+    """
 
     def middleware(request: HttpRequest) -> HttpResponse:
         lent = lender.lend()

@@ -70,8 +70,8 @@ INSTALLED_APPS = [
 MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
     "insitechat.health.health_checks",
-    "insitechat.lending.lend_connection",
     "insitechat.gate.gate",
+    "insitechat.lending.lend_connection",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "csp.middleware.CSPMiddleware",
     "insitechat.zones.readers_zone",

@@ -9,7 +9,7 @@ from urllib.parse import quote
 
 import httpx2
 import pytest
-from django.db import OperationalError, connection, connections
+from django.db import OperationalError, connection, connections, transaction
 from django.db.backends.base.base import BaseDatabaseWrapper
 from pytest_django import Settings
 
@@ -115,6 +115,16 @@ def test_a_transaction_is_not_lent_on(lender: Lender) -> None:
 
     left_open = lent_to(lender, leave_open)
     assert lent_to(lender, connection.get_autocommit)
+    assert lent_to(lender, backend) != left_open
+
+
+def test_a_block_that_was_never_left_does_not_stay(lender: Lender) -> None:
+    def leave_open() -> int:
+        transaction.atomic().__enter__()
+        return backend()
+
+    left_open = lent_to(lender, leave_open)
+    assert not lent_to(lender, lambda: connection.in_atomic_block)
     assert lent_to(lender, backend) != left_open
 
 
