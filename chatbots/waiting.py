@@ -72,7 +72,7 @@ places = Semaphore(settings.CHATS_WAITING_MAX)
 
 @contextmanager
 def waiting() -> Iterator[None]:
-    """Let others have this thread's connection while the block waits.
+    """Let others have this thread's connection while the block waits; not inside a transaction.
 
     Raises TooManyWaiting, at once.
     """
