@@ -1,10 +1,9 @@
-"""Staff's view of accounts, plans and the security log."""
+"""Accounts and plans in the admin."""
 
 from collections.abc import Sequence
 from typing import Any, ClassVar
-from urllib.parse import urlencode
 
-# These put their models into the admin, where they are taken out again below.
+# Importing these registers their models, which are unregistered again below.
 import allauth.account.admin
 import allauth.mfa.admin
 import allauth.usersessions.admin  # noqa: F401
@@ -18,19 +17,16 @@ from django.contrib.auth.forms import AdminPasswordChangeForm, AdminUserCreation
 from django.db import transaction
 from django.db.models import QuerySet
 from django.http import HttpRequest
-from django.urls import reverse
-from django.utils.html import format_html
 
-from accounts import security_log
-from accounts.models import Plan, SecurityEvent, User
-from accounts.security_log import Kind
+from accounts.closing import close_account
+from accounts.models import Plan, User
+from accounts.signals import account_changed, limits_changed, password_removed
+from core.admin import FilteredByListFilters
 
 # Staff sign in as everybody does, throttled and with their second factor.
 admin.site.login = secure_admin_login(admin.site.login)  # type: ignore[method-assign]
-# An account's page is the place for its address; secrets and sessions are its owner's alone.
+# Addresses are changed on the account's page; second factors and sessions are private.
 admin.site.unregister((EmailAddress, Authenticator, UserSession))
-
-POWERS = ("is_staff", "is_superuser", "groups")
 
 
 class UserCreationForm(AdminUserCreationForm[User]):
@@ -39,19 +35,19 @@ class UserCreationForm(AdminUserCreationForm[User]):
         fields = ("email", "plan")
 
 
-class PasswordForm(AdminPasswordChangeForm):  # type: ignore[type-arg]  # plain at run time
-    """Sets a password, which the log hears of by itself, or takes it away, which it does not."""
+class PasswordForm(AdminPasswordChangeForm):  # type: ignore[type-arg]  # not generic at run time
+    """Sets or removes an account's password."""
 
     def save(self, commit: bool = True) -> User:
         user: User = super().save(commit)
         if not user.has_usable_password():
-            security_log.record(user.pk, Kind.PASSWORD_REMOVED)
+            password_removed.send(User, account=user)
         return user
 
 
 @admin.register(User)
-class UserAdmin(DjangoUserAdmin[User]):
-    """Accounts. Only superusers touch members of the staff, or make somebody one."""
+class UserAdmin(FilteredByListFilters, DjangoUserAdmin[User]):
+    """Accounts. Only superusers may change staff accounts or grant staff access."""
 
     add_form = UserCreationForm
     change_password_form = PasswordForm
@@ -60,10 +56,10 @@ class UserAdmin(DjangoUserAdmin[User]):
     list_select_related = ("plan",)
     search_fields: ClassVar[tuple[str, ...]] = ("email",)
     ordering = ("email",)
-    readonly_fields = ("last_login", "created_at", "security_log")
+    readonly_fields: ClassVar[tuple[str, ...]] = ("last_login", "created_at")
     fieldsets = (
         (None, {"fields": ("email", "password", "plan")}),
-        ("Access", {"fields": ("is_active", *POWERS)}),
+        ("Access", {"fields": ("is_active", *User.STAFF_FIELDS)}),
         ("Times", {"fields": ("last_login", "created_at")}),
     )
     add_fieldsets = (
@@ -73,32 +69,27 @@ class UserAdmin(DjangoUserAdmin[User]):
     def get_deleted_objects(
         self, objs: Sequence[User] | QuerySet[User], request: HttpRequest
     ) -> tuple[list[Any], dict[str, int], set[str], list[str]]:
-        """Let those who may delete an account delete what it owns with it."""
-        deleted, counts, needed, protected = super().get_deleted_objects(objs, request)
-        return deleted, counts, needed & {User._meta.verbose_name}, protected
+        """Let staff who may delete an account delete everything that it owns with it."""
+        deleted, counts, missing, protected = super().get_deleted_objects(objs, request)
+        return deleted, counts, missing & {User._meta.verbose_name}, protected
 
     def has_change_permission(self, request: HttpRequest, obj: User | None = None) -> bool:
-        return super().has_change_permission(request, obj) and may_touch(request, obj)
+        return super().has_change_permission(request, obj) and may_change(request, obj)
 
     def has_delete_permission(self, request: HttpRequest, obj: User | None = None) -> bool:
-        """Staff are disabled instead: what they did in the admin would go with their account."""
+        """Forbid deleting staff: the admin's record of what they did would be deleted too."""
         return super().has_delete_permission(request, obj) and not (obj and obj.is_staff)
+
+    def delete_model(self, request: HttpRequest, obj: User) -> None:
+        close_account(obj)
+
+    def delete_queryset(self, request: HttpRequest, queryset: QuerySet[User]) -> None:
+        for account in queryset:
+            close_account(account)
 
     def get_readonly_fields(self, request: HttpRequest, obj: User | None = None) -> Any:
         readonly = super().get_readonly_fields(request, obj)
-        return readonly if is_superuser(request) else (*readonly, *POWERS)
-
-    def get_fieldsets(self, request: HttpRequest, obj: User | None = None) -> Any:
-        fieldsets = super().get_fieldsets(request, obj)
-        if obj is None or not request.user.has_perm("accounts.view_securityevent"):
-            return fieldsets
-        return (*fieldsets, ("Security log", {"fields": ("security_log",)}))
-
-    @admin.display(description="Events")
-    def security_log(self, user: User) -> str:
-        query = urlencode({"account__id__exact": user.pk})
-        url = f"{reverse('admin:accounts_securityevent_changelist')}?{query}"
-        return format_html('<a href="{}">What happened to this account</a>', url)
+        return readonly if is_superuser(request) else (*readonly, *User.STAFF_FIELDS)
 
     def save_model(self, request: HttpRequest, obj: User, form: Any, change: bool) -> None:
         before = User.objects.select_related("plan").get(pk=obj.pk) if change else None
@@ -106,39 +97,30 @@ class UserAdmin(DjangoUserAdmin[User]):
         if not change or "email" in form.changed_data:
             obj.confirm_email()
         if before:
-            record_changes(before, obj, set(form.changed_data))
-
-
-def record_changes(before: User, after: User, fields: set[str]) -> None:
-    """Add to the account's security log what has been changed of it in the admin."""
-    if "plan" in fields:
-        details = {"before": before.plan.name, "after": after.plan.name}
-        security_log.record(after.pk, Kind.PLAN_CHANGED, details)
-    if "email" in fields:
-        details = {"before": before.email, "after": after.email}
-        security_log.record(after.pk, Kind.EMAIL_CHANGED, details)
-    if "is_active" in fields:
-        kind = Kind.ACCOUNT_ENABLED if after.is_active else Kind.ACCOUNT_DISABLED
-        security_log.record(after.pk, kind)
-    if fields.intersection(POWERS):
-        security_log.record(after.pk, Kind.STAFF_ACCESS_CHANGED)
+            fields = set(form.changed_data)
+            account_changed.send(User, before=before, after=obj, fields=fields)
 
 
 def is_superuser(request: HttpRequest) -> bool:
     return isinstance(request.user, User) and request.user.is_superuser
 
 
-def may_touch(request: HttpRequest, user: User | None) -> bool:
+def may_change(request: HttpRequest, user: User | None) -> bool:
     return user is None or not user.is_staff or is_superuser(request)
 
 
 @admin.register(Plan)
-class PlanAdmin(admin.ModelAdmin[Plan]):
+class PlanAdmin(FilteredByListFilters, admin.ModelAdmin[Plan]):
     actions = ("make_default",)
     limits: ClassVar = {
         "monthly_messages": "messages per month",
         "requests_per_minute": "requests per minute",
         "max_active_api_keys": "active API keys",
+        "max_api_keys": "API keys ever created",
+        "max_pages_per_source": "pages per source",
+        "max_file_megabytes": "megabytes per file",
+        "max_chatbots": "chatbots",
+        "max_sources": "sources",
     }
     list_display = ("name", *limits, "is_default")
     fields = ("name", *limits, "is_default", "accounts")
@@ -161,8 +143,8 @@ class PlanAdmin(admin.ModelAdmin[Plan]):
     def accounts(self, plan: Plan) -> str:
         count = plan.users.count() if plan.pk else 0
         return (
-            f"{count} on this plan. New numbers hold for all of them at once, "
-            "and each one's security log says so."
+            f"{count} on this plan. Changed limits apply to all of them at once "
+            "and are recorded in the security log of each."
         )
 
     def save_model(self, request: HttpRequest, obj: Plan, form: Any, change: bool) -> None:
@@ -173,37 +155,4 @@ class PlanAdmin(admin.ModelAdmin[Plan]):
             if limit in form.changed_data
         ]
         if change and changes:
-            security_log.record_limits_changed(obj, ", ".join(changes))
-
-
-@admin.register(SecurityEvent)
-class SecurityEventAdmin(admin.ModelAdmin[SecurityEvent]):
-    """To be read, by staff with the permission to view it, and by nobody to be changed."""
-
-    list_display = ("created_at", "sentence", "account", "who", "place")
-    list_select_related = ("account",)
-    list_filter = ("kind",)
-    search_fields = ("account__email", "staff_email", "details__prefix")
-    search_help_text = (
-        "E-mail address of the account or of a member of the staff, or a key's prefix"
-    )
-    ordering = ("-id",)  # as the table grows; there is no index on the time alone
-    show_full_result_count = False
-    fields = (
-        *("created_at", "account", "sentence", "actor", "staff_email", "ip_address"),
-        *("device", "user_agent"),
-    )
-    readonly_fields = ("sentence", "device")
-
-    @admin.display(description="Who", ordering="actor")
-    def who(self, event: SecurityEvent) -> str:
-        return event.staff_email or event.get_actor_display()
-
-    def has_add_permission(self, request: HttpRequest) -> bool:
-        return False
-
-    def has_change_permission(self, request: HttpRequest, obj: SecurityEvent | None = None) -> bool:
-        return False
-
-    def has_delete_permission(self, request: HttpRequest, obj: SecurityEvent | None = None) -> bool:
-        return False
+            limits_changed.send(Plan, plan=obj, changes=", ".join(changes))

@@ -7,7 +7,6 @@ class AccountsConfig(AppConfig):
     name = "accounts"
 
     def ready(self) -> None:
-        from accounts import reauthentication, security_signals
+        from accounts import reauthentication
 
-        security_signals.connect()
         reauthentication.connect()

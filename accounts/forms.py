@@ -1,4 +1,4 @@
-"""django-allauth's forms in this product's words, with the focus on what does not fit."""
+"""django-allauth's forms with this product's labels, and the focus on the first error."""
 
 import struct
 from collections.abc import Mapping
@@ -10,15 +10,18 @@ from allauth.mfa.base import forms as mfa
 from allauth.mfa.totp import forms as totp
 from allauth.mfa.webauthn import forms as webauthn
 from cryptography.exceptions import InvalidSignature
+from django.conf import settings
+from django.http import HttpRequest
 
-CHOOSE_WELL = "At least 8 characters; neither a common password nor your e-mail address."
+from accounts.models import User
+from accounts.one_time_codes import spend
+from core.forms import FocusMixin
 
 
-class PlainForm:
-    """Mix-in: own labels, no placeholders, and the focus on the first field that is wrong."""
+class PlainForm(FocusMixin):
+    """Mix-in that sets our own labels and removes placeholders."""
 
     labels: ClassVar[Mapping[str, str]] = {}
-    fields: dict[str, Any]
 
     def __init__(self, *args: Any, **options: Any) -> None:
         super().__init__(*args, **options)
@@ -26,33 +29,32 @@ class PlainForm:
             field.widget.attrs.pop("placeholder", None)
             field.label = self.labels.get(name, field.label)
             if name == "password1":
-                field.help_text = CHOOSE_WELL
-        self._focus(list(self.fields))
-
-    def full_clean(self) -> None:
-        super().full_clean()  # type: ignore[misc]
-        errors = self._errors  # type: ignore[attr-defined]
-        if errors:
-            self._focus([name for name in self.fields if name in errors] or list(self.fields))
-
-    def _focus(self, names: list[str]) -> None:
-        for name, field in self.fields.items():
-            field.widget.attrs.pop("autofocus", None)
-            if name == names[0] and not field.widget.is_hidden:
-                field.widget.attrs["autofocus"] = True
+                field.help_text = (
+                    "At least 8 characters; neither a common password nor your e-mail address."
+                )
 
 
 EMAIL = "E-mail address"
-# What the libraries beneath raise of answers that are malformed, besides what allauth expects.
-NO_ANSWER = (LookupError, TypeError, ValueError, AttributeError, struct.error, InvalidSignature)
+# What the underlying libraries raise on a malformed credential, beyond what allauth catches.
+MALFORMED = (LookupError, TypeError, ValueError, AttributeError, struct.error, InvalidSignature)
 
 
 class SignInForm(PlainForm, account.LoginForm):
     labels: ClassVar = {"login": EMAIL}
 
+    @property
+    def sign_up_is_open(self) -> bool:
+        return bool(settings.SIGN_UP_IS_OPEN)
+
 
 class SignUpForm(PlainForm, account.SignupForm):
     labels: ClassVar = {"email": EMAIL}
+
+    def try_save(self, request: HttpRequest) -> Any:
+        """Create the account. For an address that has one, take as long as it takes to hash."""
+        if self.account_already_exists:
+            User().set_password(self.cleaned_data["password1"])
+        return super().try_save(request)
 
 
 class ChangeEmailForm(PlainForm, account.AddEmailForm):
@@ -75,6 +77,17 @@ class ForgottenPasswordForm(PlainForm, account.ResetPasswordForm):
     labels: ClassVar = {"email": EMAIL}
 
 
+class ResetTokenForm(account.UserTokenForm):
+    """Checks a reset link. Inside a transaction, a link sets only one password."""
+
+    def clean(self) -> Any:
+        """Lock the account's row, so that a concurrent request finds the password changed."""
+        user = self._get_user(self.cleaned_data.get("uidb36"))
+        if user is not None:
+            User.objects.select_for_update(no_key=True).get(pk=user.pk)
+        return super().clean()
+
+
 class NewPasswordForm(PlainForm, account.ResetPasswordKeyForm):
     labels: ClassVar = {"password1": "New password", "password2": "New password, again"}
 
@@ -83,39 +96,49 @@ class ConfirmPasswordForm(PlainForm, account.ReauthenticateForm):
     pass
 
 
-class CodeForm(PlainForm, mfa.AuthenticateForm):
+class OnceForm(PlainForm):
+    """Mix-in that accepts each code only once."""
+
+    def clean_code(self) -> str:
+        code: str = super().clean_code()  # type: ignore[misc]
+        if not spend(self.user.pk, code):  # type: ignore[attr-defined]
+            raise get_adapter().validation_error("incorrect_code")
+        return code
+
+
+class CodeForm(OnceForm, mfa.AuthenticateForm):
     labels: ClassVar = {"code": "Code from your app, or a recovery code"}
 
 
-class ConfirmCodeForm(PlainForm, mfa.ReauthenticateForm):
+class ConfirmCodeForm(OnceForm, mfa.ReauthenticateForm):
     labels: ClassVar = {"code": "Code from your app, or a recovery code"}
 
 
-class ActivateAppForm(PlainForm, totp.ActivateTOTPForm):
+class ActivateAppForm(OnceForm, totp.ActivateTOTPForm):
     labels: ClassVar = {"code": "Code that the app shows"}
 
 
 class PasskeyForm(PlainForm):
-    """Mix-in: what a browser sends that is no passkey's answer is refused, not a broken page."""
+    """Mix-in that answers a malformed credential with a form error instead of a server error."""
 
     def full_clean(self) -> None:
         try:
             super().full_clean()
-        except NO_ANSWER:
+        except MALFORMED:
             message = get_adapter().error_messages["no_passkey"]
-            self.add_error("credential", message)  # type: ignore[attr-defined]
+            self.add_error("credential", message)
 
 
 class AddPasskeyForm(PasskeyForm, webauthn.AddWebAuthnForm):
-    labels: ClassVar = {"passwordless": "Sign me in with it alone, without my password"}
+    labels: ClassVar = {"passwordless": "Sign me in with this passkey alone, without my password"}
 
     def __init__(self, *args: Any, **options: Any) -> None:
         super().__init__(*args, **options)
-        self.fields["name"].help_text = "Such as “My phone” or “Blue security key”."
+        self.fields["name"].help_text = "For example “My phone” or “Blue security key”."
         self.fields["passwordless"].initial = True
         self.fields["passwordless"].help_text = (
-            "The device makes sure that it is you, by fingerprint, face or PIN. Without this, the "
-            "passkey is asked for after the password."
+            "The device checks that it is you, by fingerprint, face or PIN. Otherwise the passkey "
+            "is asked for after the password."
         )
 
 

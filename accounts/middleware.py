@@ -1,23 +1,25 @@
-"""Django middleware that tells the security log which request is under way."""
+"""Django middleware that keeps the pages of a session out of caches."""
 
-from collections.abc import Callable
+from django.conf import settings
+from django.http import HttpRequest
+from django.http.response import HttpResponseBase
 
-from django.http import HttpRequest, HttpResponse
+from core.http import Handler
 
-from accounts.security_log import request_under_way
+PRIVATE = "private, no-store"
 
 
-class SecurityLogMiddleware:
-    """Keep the request for what it may record; a call with an API key records nothing."""
+def private_pages(get_response: Handler) -> Handler:
+    """Forbid browsers and proxies to store responses within a session or that begin one.
 
-    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
-        self.get_response = get_response
+    It has to stand outside SessionMiddleware, which sets the cookie.
+    """
 
-    def __call__(self, request: HttpRequest) -> HttpResponse:
-        if hasattr(request, "api_key"):
-            return self.get_response(request)
-        token = request_under_way.set(request)
-        try:
-            return self.get_response(request)
-        finally:
-            request_under_way.reset(token)
+    def middleware(request: HttpRequest) -> HttpResponseBase:
+        response = get_response(request)
+        cookie = settings.SESSION_COOKIE_NAME
+        if cookie in request.COOKIES or cookie in response.cookies:
+            response.headers["Cache-Control"] = PRIVATE
+        return response
+
+    return middleware

@@ -1,7 +1,7 @@
-"""The people who sign in, and the plan that says how much they may use."""
+"""Accounts, and the plans that limit what they may use."""
 
 import uuid
-from typing import Any, ClassVar, Self
+from typing import Any, ClassVar
 
 from django.contrib.auth.base_user import AbstractBaseUser, BaseUserManager
 from django.contrib.auth.models import PermissionsMixin
@@ -10,13 +10,10 @@ from django.db import models
 from django.db.models.functions import Lower
 from django.utils import timezone
 
-from accounts.devices import device
-from accounts.security_sentences import sentence
-
 
 class PlanManager(models.Manager["Plan"]):
     def default(self) -> "Plan":
-        """Return the plan of new accounts; makes one with the usual numbers if there is none."""
+        """Return the plan of new accounts; creates one with the default limits if there is none."""
         plan = self.filter(is_default=True).first()
         if plan is None:
             plan, _ = self.update_or_create(name="Free", defaults={"is_default": True})
@@ -24,7 +21,7 @@ class PlanManager(models.Manager["Plan"]):
 
 
 class Plan(models.Model):
-    """What an account may use. Staff change plans in the admin; the next request goes by it."""
+    """The limits of the accounts on it. A change in the admin applies from the next request on."""
 
     name = models.CharField(max_length=100, unique=True)
     monthly_messages = models.PositiveIntegerField(
@@ -37,6 +34,24 @@ class Plan(models.Model):
     )
     max_active_api_keys = models.PositiveIntegerField(
         default=5, help_text="API keys that may be active at the same time."
+    )
+    max_api_keys = models.PositiveIntegerField(
+        default=1000,
+        help_text="API keys that may ever be created, revoked and expired ones included.",
+    )
+    max_pages_per_source = models.PositiveIntegerField(
+        default=500, help_text="Pages that a website may have as a source; others are left out."
+    )
+    max_file_megabytes = models.PositiveIntegerField(
+        default=20,
+        validators=[MaxValueValidator(100)],
+        help_text="How large a file may be that a chatbot learns from.",
+    )
+    max_chatbots = models.PositiveIntegerField(
+        default=100, help_text="Chatbots, deleted ones included while they can be restored."
+    )
+    max_sources = models.PositiveIntegerField(
+        default=1000, help_text="Sources of all chatbots together, deleted ones included likewise."
     )
     is_default = models.BooleanField(default=False, help_text="The plan that new accounts get.")
 
@@ -85,17 +100,22 @@ class User(AbstractBaseUser, PermissionsMixin):
     email = models.EmailField(
         "e-mail address",
         unique=True,
-        error_messages={"unique": "An account with this e-mail address exists already."},
+        error_messages={"unique": "An account with this e-mail address already exists."},
     )
     plan = models.ForeignKey(Plan, on_delete=models.PROTECT, related_name="users")
     is_active = models.BooleanField(
-        default=True, help_text="Without it nobody signs in and the account's API keys stop."
+        default=True,
+        help_text="If unchecked, nobody can sign in and the account's API keys stop working.",
     )
     is_staff = models.BooleanField(default=False, help_text="May use the admin.")
     created_at = models.DateTimeField(default=timezone.now, editable=False)
+    closed_at = models.DateTimeField(
+        null=True, editable=False, help_text="Since then the worker deletes the account's data."
+    )
 
     objects: ClassVar[UserManager] = UserManager()
 
+    STAFF_FIELDS: ClassVar[tuple[str, ...]] = ("is_staff", "is_superuser", "groups")
     USERNAME_FIELD = "email"
     REQUIRED_FIELDS: ClassVar[list[str]] = []
 
@@ -115,101 +135,11 @@ class User(AbstractBaseUser, PermissionsMixin):
         self.email = self.email.lower()
 
     def confirm_email(self) -> None:
-        """Take the address as confirmed, and as the only one: whoever runs the service says so."""
-        from allauth.account.models import EmailAddress  # which needs this model
+        """Make the address the only and confirmed one, as the operator or staff vouch for it."""
+        from allauth.account.models import EmailAddress  # which imports this model
 
         addresses = EmailAddress.objects.filter(user_id=self.pk)
         addresses.exclude(email=self.email).delete()
         addresses.update_or_create(
             user_id=self.pk, email=self.email, defaults={"verified": True, "primary": True}
         )
-
-
-class SecurityEventQuerySet(models.QuerySet["SecurityEvent"]):
-    def owned_by(self, account_id: uuid.UUID) -> Self:
-        return self.filter(account_id=account_id)
-
-
-class SecurityEvent(models.Model):
-    """Something that happened to an account's security: what, by whom, when and from where.
-
-    Rows are added through accounts.security_log and never change: the database refuses it, and lets
-    them go only with their account (migration 0002).
-    """
-
-    class Kind(models.TextChoices):
-        SIGNED_IN = "signed_in", "Signed in"
-        SIGN_IN_FAILED = "sign_in_failed", "Sign-in failed"
-        SIGNED_OUT = "signed_out", "Signed out"
-        SIGNED_OUT_ELSEWHERE = "signed_out_elsewhere", "Signed out everywhere else"
-        PASSWORD_CHANGED = "password_changed", "Password changed"
-        PASSWORD_REMOVED = "password_removed", "Password removed"
-        EMAIL_CONFIRMED = "email_confirmed", "E-mail address confirmed"
-        EMAIL_CHANGED = "email_changed", "E-mail address changed"
-        EMAIL_ADDED = "email_added", "E-mail address added"
-        EMAIL_REMOVED = "email_removed", "E-mail address removed"
-        TWO_FACTOR_ADDED = "two_factor_added", "Two-factor sign-in added"
-        TWO_FACTOR_REMOVED = "two_factor_removed", "Two-factor sign-in removed"
-        TWO_FACTOR_RENEWED = "two_factor_renewed", "Two-factor sign-in renewed"
-        TWO_FACTOR_FAILED = "two_factor_failed", "Second step of a sign-in failed"
-        API_KEY_CREATED = "api_key_created", "API key created"
-        API_KEY_RENAMED = "api_key_renamed", "API key renamed"
-        API_KEY_ROTATED = "api_key_rotated", "API key rotated"
-        API_KEY_REVOKED = "api_key_revoked", "API key revoked"
-        API_KEY_EXPIRED = "api_key_expired", "API key expired"
-        PLAN_CHANGED = "plan_changed", "Plan changed"
-        LIMITS_CHANGED = "limits_changed", "Limits changed"
-        ACCOUNT_DISABLED = "account_disabled", "Account disabled"
-        ACCOUNT_ENABLED = "account_enabled", "Account enabled"
-        STAFF_ACCESS_CHANGED = "staff_access_changed", "Staff access changed"
-        DATA_EXPORTED = "data_exported", "The account's data was downloaded"
-
-    class Actor(models.TextChoices):
-        OWNER = "owner", "Account owner"
-        STAFF = "staff", "InsiteChat staff"
-        COMMAND_LINE = "command_line", "Command line on the server"
-        SERVICE = "service", "InsiteChat"
-        UNKNOWN = "unknown", "Someone who was not signed in"
-
-    account = models.ForeignKey(
-        User,
-        related_name="security_events",
-        # Both are the database's work: its own constraint deletes the rows with their account.
-        on_delete=models.DO_NOTHING,
-        db_constraint=False,
-        db_index=False,
-    )
-    kind = models.CharField(max_length=30, choices=Kind)
-    actor = models.CharField(max_length=20, choices=Actor)
-    staff_email = models.EmailField(
-        blank=True, help_text="Who of the staff it was, for staff's eyes."
-    )
-    details = models.JSONField(default=dict, help_text="What the sentence about it names.")
-    ip_address = models.GenericIPAddressField("IP address", null=True)
-    user_agent = models.CharField(max_length=255, blank=True)
-    created_at = models.DateTimeField(default=timezone.now)
-
-    objects = SecurityEventQuerySet.as_manager()
-
-    class Meta:
-        ordering = ("-created_at", "-id")
-        indexes = (
-            models.Index(fields=["account", "-created_at", "-id"], name="accounts_event_newest"),
-        )
-        default_permissions = ("view",)
-
-    def __str__(self) -> str:
-        return self.get_kind_display()
-
-    @property
-    def sentence(self) -> str:
-        return sentence(self.kind, self.get_kind_display(), self.details)
-
-    @property
-    def device(self) -> str:
-        return device(self.user_agent)
-
-    @property
-    def place(self) -> str:
-        """Return “192.0.2.7, Firefox on Linux”; empty where nothing is known."""
-        return ", ".join(filter(None, (self.ip_address, self.device)))

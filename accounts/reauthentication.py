@@ -1,12 +1,13 @@
-"""Asking who is there again, before what a forgotten or stolen session must not do.
+"""Asking people to confirm who they are before actions that need a fresh sign-in.
 
     @login_required
     @fresh_sign_in_required
     def create_api_key(request): ...
 
 A session is fresh for ACCOUNT_REAUTHENTICATION_TIMEOUT seconds after a sign-in or after the last
-time that the person confirmed who they are. Later the person is asked for password, code or passkey
-and then goes on where they were: a form that was being posted is posted.
+confirmation, so a forgotten or stolen one is of little use. With an older session a page asks for
+the password, a code or a passkey, then continues with the request, including a posted form. An API
+cannot ask: it refuses the request by `require_fresh_sign_in`.
 """
 
 from collections.abc import Callable
@@ -14,13 +15,25 @@ from typing import Any, TypeVar
 
 from allauth.account.decorators import reauthentication_required
 from allauth.account.internal.flows.login import record_authentication
+from allauth.account.internal.flows.reauthentication import is_reauthentication_required
 from django.contrib.auth.signals import user_logged_in
 from django.http import HttpRequest
 
 from accounts.models import User
 
 View = TypeVar("View", bound=Callable[..., Any])
-fresh_sign_in_required: Callable[[View], View] = reauthentication_required(app="accounts")
+APP = "accounts"
+fresh_sign_in_required: Callable[[View], View] = reauthentication_required(app=APP)
+
+
+class SignInTooOld(Exception):
+    """The session is not fresh: its owner has to sign in again first."""
+
+
+def require_fresh_sign_in(request: HttpRequest) -> None:
+    """Raise SignInTooOld where a page would ask the signed-in person to confirm who they are."""
+    if is_reauthentication_required(request, app=APP):
+        raise SignInTooOld
 
 
 def connect() -> None:
@@ -28,5 +41,5 @@ def connect() -> None:
 
 
 def signed_in(user: User, request: HttpRequest, **signal: object) -> None:
-    """Count the sign-in itself: it is complete here, with its second step."""
+    """Record the sign-in, which is complete here with its second step, as a confirmation."""
     record_authentication(request, user, method="sign-in", reauthenticated=True)

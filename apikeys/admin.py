@@ -1,4 +1,4 @@
-"""Staff's view of API keys: find them, revoke them; digests stay hidden."""
+"""API keys in the admin, where staff find and revoke them. Digests are never shown."""
 
 import uuid
 from typing import Any
@@ -12,9 +12,10 @@ from django.template.response import TemplateResponse
 from django.urls import URLPattern, path, reverse
 from django.utils.html import format_html
 
-from accounts.admin import UserAdmin
 from accounts.models import User
 from apikeys.models import ApiKey, ApiKeyQuerySet
+from core.admin import FilteredByListFilters
+from securitylog.admin import LoggedUserAdmin
 
 
 def may_revoke(request: HttpRequest) -> bool:
@@ -22,7 +23,7 @@ def may_revoke(request: HttpRequest) -> bool:
 
 
 @admin.register(ApiKey)
-class ApiKeyAdmin(admin.ModelAdmin[ApiKey]):
+class ApiKeyAdmin(FilteredByListFilters, admin.ModelAdmin[ApiKey]):
     actions = ("revoke",)
     list_display = (
         *("prefix", "name", "owner", "created_at", "last_used_at", "expires_at", "revoked_at"),
@@ -49,11 +50,11 @@ class ApiKeyAdmin(admin.ModelAdmin[ApiKey]):
     @admin.action(description="Revoke the selected API keys", permissions=["revoke"])
     @transaction.atomic
     def revoke(self, request: HttpRequest, queryset: ApiKeyQuerySet) -> None:
-        ending = list(queryset.unrevoked())
+        api_keys = list(queryset.unrevoked())
         queryset.revoke()
-        for api_key in ending:
+        for api_key in api_keys:
             self.log_change(request, api_key, "Revoked.")
-        self.message_user(request, f"{len(ending)} API keys revoked.")
+        self.message_user(request, f"{len(api_keys)} API keys revoked.")
 
     def get_urls(self) -> list[URLPattern]:
         view = self.admin_site.admin_view(self.revoke_view)
@@ -63,7 +64,7 @@ class ApiKeyAdmin(admin.ModelAdmin[ApiKey]):
         ]
 
     def revoke_view(self, request: HttpRequest, key_id: uuid.UUID) -> HttpResponse:
-        """Ask, then revoke one key and go back to its account."""
+        """Ask for confirmation, revoke the key and return to the page of its account."""
         if not may_revoke(request):
             raise PermissionDenied
         api_key = get_object_or_404(ApiKey.objects.select_related("owner"), id=key_id)
@@ -81,7 +82,7 @@ class ApiKeyAdmin(admin.ModelAdmin[ApiKey]):
 
 
 class ApiKeyInline(admin.TabularInline[ApiKey, User]):
-    """An account's keys on its page, each with a way to revoke it."""
+    """The keys of an account on the account's page, each with a link to revoke it."""
 
     model = ApiKey
     extra = 0
@@ -111,8 +112,8 @@ admin.site.unregister(User)
 
 
 @admin.register(User)
-class AccountAdmin(UserAdmin):
-    """Accounts with their keys; here because accounts knows no keys."""
+class AccountAdmin(LoggedUserAdmin):
+    """Accounts with their keys. It is here because `accounts` must not import this app."""
 
     search_fields = ("email", "api_keys__prefix")
     search_help_text = "E-mail address, or the first 8 characters of an API key"

@@ -1,4 +1,4 @@
-"""Who is calling: an active key by the Authorization header, or a person by the session."""
+"""Authentication by an API key in the Authorization header, or by the session of a person."""
 
 import re
 from typing import Any
@@ -8,7 +8,8 @@ from django.views.decorators.debug import sensitive_variables
 from ninja.security import APIKeyCookie
 from ninja.security.http import HttpAuthBase
 
-from apikeys.models import ActiveKey, EndedKey, find_key
+from accounts.reauthentication import require_fresh_sign_in
+from apikeys.lookup import ActiveKey, EndedKey, find_key
 from apikeys.tokens import digest, is_well_formed
 
 AUTHORIZATION = re.compile(r"(?i:bearer) +([^ ]+)")
@@ -16,14 +17,14 @@ AUTHORIZATION = re.compile(r"(?i:bearer) +([^ ]+)")
 
 @sensitive_variables()
 def authenticate(request: HttpRequest) -> ActiveKey | EndedKey | None:
-    """Return the key that the request carries, asking the database once per request.
+    """Return the key that the request carries; None where it is missing, malformed or unknown.
 
-    Only an ActiveKey lets it in. None means missing, malformed or unknown; what cannot be a key is
-    refused without a query.
+    Only an ActiveKey authenticates the request. The database is asked at most once per request, and
+    not at all about a text that cannot be a key.
     """
-    known: ActiveKey | None = getattr(request, "api_key", None)
-    if known is not None:
-        return known
+    authenticated: ActiveKey | None = getattr(request, "api_key", None)
+    if authenticated is not None:
+        return authenticated
     header = AUTHORIZATION.fullmatch(request.META.get("HTTP_AUTHORIZATION", ""))
     if header is None or not is_well_formed(header[1]):
         return None
@@ -31,21 +32,25 @@ def authenticate(request: HttpRequest) -> ActiveKey | EndedKey | None:
 
 
 class ApiKeyAuth(HttpAuthBase):
-    """Ninja's side of the gate: an operation under it runs for an active key only."""
+    """Lets an operation run for requests with an active key only."""
 
     openapi_scheme = "bearer"
     openapi_bearerFormat = "ic_ and 44 URL-safe characters"  # noqa: N815 (as OpenAPI spells it)
 
     def __call__(self, request: HttpRequest) -> ActiveKey | None:
-        found = authenticate(request)
-        return found if isinstance(found, ActiveKey) else None
+        api_key = authenticate(request)
+        return api_key if isinstance(api_key, ActiveKey) else None
 
 
 class OwnerAuth(APIKeyCookie):
-    """The signed-in account owner, by session cookie; what changes something needs a CSRF token."""
+    """Authenticates the signed-in account owner by session cookie, and checks the CSRF token.
 
-    def __init__(self, cookie_name: str) -> None:
+    With `fresh` it raises SignInTooOld unless the person has signed in recently.
+    """
+
+    def __init__(self, cookie_name: str, *, fresh: bool = False) -> None:
         self.param_name = cookie_name
+        self.fresh = fresh
         super().__init__()
 
     def __call__(self, request: HttpRequest) -> Any:
@@ -54,4 +59,6 @@ class OwnerAuth(APIKeyCookie):
         return super().__call__(request)
 
     def authenticate(self, request: HttpRequest, key: str | None) -> Any:
+        if self.fresh:
+            require_fresh_sign_in(request)
         return request.user

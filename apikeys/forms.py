@@ -1,4 +1,4 @@
-"""Forms of the API keys pages."""
+"""The forms of the API key pages."""
 
 import uuid
 from datetime import UTC, date, datetime, time, timedelta
@@ -7,10 +7,11 @@ from typing import Any
 from django import forms
 from django.utils import timezone
 
-from apikeys.models import NAME_MAX_LENGTH, ApiKey
+from apikeys.models import NAME_MAX_LENGTH
+from core.forms import FocusedForm
 
-FARTHEST = timedelta(days=3653)
-NEVER, ON_A_DATE, UNCHANGED = "never", "date", "unchanged"
+LIFETIME_MAX = timedelta(days=3653)
+NEVER, ON_A_DATE = "never", "date"
 LIFETIMES = [
     (NEVER, "Never"),
     ("30", "In 30 days"),
@@ -31,25 +32,12 @@ def name_field() -> forms.CharField:
     return forms.CharField(
         max_length=NAME_MAX_LENGTH,
         help_text="What the key is for, such as “Production server”.",
-        widget=forms.TextInput(attrs={"autocomplete": "off", "autofocus": True}),
+        widget=forms.TextInput(attrs={"autocomplete": "off"}),
     )
 
 
-class FocusedForm(forms.Form):
-    """Puts the focus on the first field that does not fit."""
-
-    def full_clean(self) -> None:
-        super().full_clean()
-        wrong = [name for name in self.fields if name in self.errors]
-        if wrong:
-            for name, field in self.fields.items():
-                field.widget.attrs.pop("autofocus", None)
-                if name == wrong[0]:
-                    field.widget.attrs["autofocus"] = True
-
-
 class ExpiryForm(FocusedForm):
-    """When a key ends; `cleaned_data["expires_at"]` has the moment, None for never."""
+    """Asks when a key expires. `cleaned_data["expires_at"]` is the time, or None for never."""
 
     lifetime = forms.ChoiceField(label="Expires", choices=LIFETIMES, initial=NEVER, required=False)
     expires_on = forms.DateField(
@@ -66,7 +54,7 @@ class ExpiryForm(FocusedForm):
         today = timezone.now().date()
         if day is None:
             raise forms.ValidationError("Choose the last day on which the key works.")
-        if not today <= day <= today + FARTHEST:
+        if not today <= day <= today + LIFETIME_MAX:
             raise forms.ValidationError("Choose today or a day within the next ten years.")
         return day
 
@@ -81,27 +69,27 @@ class ExpiryForm(FocusedForm):
         return cleaned
 
 
-class OnceForm(ExpiryForm):
-    """A form that makes one key, however often the browser sends it."""
+class CreationForm(ExpiryForm):
+    """A form that creates a key, and only one even if the browser submits it again."""
 
-    GIVES: tuple[str, ...] = ("expires_at", "request_id")
+    ARGUMENTS: tuple[str, ...] = ("expires_at", "request_id")
 
     request_id = forms.UUIDField(initial=uuid.uuid4, required=False, widget=forms.HiddenInput)
 
-    def given(self) -> dict[str, Any]:
-        """Return what the service needs, by its parameters' names."""
-        return {name: self.cleaned_data[name] for name in self.GIVES}
+    def arguments(self) -> dict[str, Any]:
+        """Return the keyword arguments for the service that creates the key."""
+        return {name: self.cleaned_data[name] for name in self.ARGUMENTS}
 
 
-class ApiKeyForm(OnceForm):
-    GIVES = ("name", *OnceForm.GIVES)
+class ApiKeyForm(CreationForm):
+    ARGUMENTS = ("name", *CreationForm.ARGUMENTS)
 
     name = name_field()
     field_order = ("name", "lifetime", "expires_on", "request_id")
 
 
-class RotateForm(OnceForm):
-    GIVES = ("grace", *OnceForm.GIVES)
+class RotateForm(CreationForm):
+    ARGUMENTS = ("grace", *CreationForm.ARGUMENTS)
 
     grace = forms.TypedChoiceField(
         label="How long should the old key go on working?",
@@ -109,7 +97,6 @@ class RotateForm(OnceForm):
         initial="24",
         coerce=lambda hours: timedelta(hours=int(hours)),
         help_text="Long enough to put the new key everywhere.",
-        widget=forms.Select(attrs={"autofocus": True}),
     )
     field_order = ("grace", "lifetime", "expires_on", "request_id")
 
@@ -118,30 +105,28 @@ class RotateForm(OnceForm):
         self.fields["lifetime"].label = "When does the new key expire?"
 
     def offer_replacement_only(self) -> None:
-        """Offer what is left at the cap: the old key ends as the new one is made."""
+        """Offer no grace, as at the cap the old key has to end when the new one begins."""
         grace = self.fields["grace"]
         grace.choices = GRACES[:1]  # type: ignore[attr-defined]
         grace.initial = "0"
         grace.help_text = ""
 
 
-class ChangeForm(ExpiryForm):
-    """A key's name and, while it works, its expiry; `lifetime` may be left as it is."""
-
+class RenameForm(FocusedForm):
     name = name_field()
-    field_order = ("name", "lifetime", "expires_on")
 
-    def __init__(self, data: Any = None, *, api_key: ApiKey) -> None:
-        super().__init__(data, initial={"name": api_key.name, "lifetime": UNCHANGED})
-        lifetime = self.fields["lifetime"]
-        now = f"{api_key.expires_at:%-d %b %Y, %H:%M} UTC" if api_key.expires_at else "never"
-        lifetime.choices = [  # type: ignore[attr-defined]
-            (UNCHANGED, f"As it is ({now})"),
-            *LIFETIMES,
-        ]
-        if not api_key.is_active:
-            del self.fields["lifetime"], self.fields["expires_on"]
 
-    @property
-    def changes_expiry(self) -> bool:
-        return self.cleaned_data.get("lifetime", UNCHANGED) not in {UNCHANGED, ""}
+class ChangeExpiryForm(ExpiryForm):
+    """Asks for a new expiry of an active key, with the present one filled in."""
+
+    def __init__(self, data: Any = None, *, expires_at: datetime | None) -> None:
+        initial: dict[str, Any] = {"lifetime": NEVER}
+        if expires_at is not None:
+            initial = {"lifetime": ON_A_DATE, "expires_on": last_day(expires_at)}
+        super().__init__(data, initial=initial)
+        self.fields["lifetime"].required = True
+
+
+def last_day(expires_at: datetime) -> date:
+    """Return the last day (UTC) on which a key with this expiry works."""
+    return (expires_at - timedelta.resolution).astimezone(UTC).date()

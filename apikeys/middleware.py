@@ -1,35 +1,28 @@
-"""Django middleware that lets only active keys through."""
+"""Django middleware that authenticates requests by their API key."""
 
-from collections.abc import Callable
 from typing import cast
 
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest
+from django.http.response import HttpResponseBase
 from ninja.errors import AuthenticationError
 
 from apikeys.auth import authenticate
-from apikeys.models import ActiveKey, EndedKey
+from apikeys.lookup import ActiveKey, EndedKey, KeyRequest
 from apikeys.usage import recorder
-from ratelimit.limits import Decision
-
-
-class KeyedRequest(HttpRequest):
-    """A request that has passed ApiKeyMiddleware, and the limiter behind it."""
-
-    api_key: ActiveKey
-    rate_limit: Decision
+from core.http import Handler
 
 
 class ApiKeyMiddleware:
-    """Authenticate a request before it is routed; raises AuthenticationError without an active key.
+    """Authenticate a request before it is routed. Raises AuthenticationError without an active key.
 
-    Every answer is recorded for its key; one below 400 counts as a use. An attempt with a revoked
-    or expired key is counted for its owner; the answer is the same as for no key at all.
+    Every answer is recorded for its key; a status below 400 counts as a use. Attempts with a
+    revoked or expired key are counted too, so that its owner can see them.
     """
 
-    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
+    def __init__(self, get_response: Handler) -> None:
         self.get_response = get_response
 
-    def __call__(self, request: HttpRequest) -> HttpResponse:
+    def __call__(self, request: HttpRequest) -> HttpResponseBase:
         api_key = authenticate(request)
         if isinstance(api_key, EndedKey):
             recorder.record_rejection(api_key.id)
@@ -37,6 +30,6 @@ class ApiKeyMiddleware:
             raise AuthenticationError
         request.api_key = api_key  # type: ignore[attr-defined]
         response = self.get_response(request)
-        decision = cast(KeyedRequest, request).rate_limit
+        decision = cast(KeyRequest, request).rate_limit
         recorder.record(api_key.id, response.status_code, decision.counted)
         return response

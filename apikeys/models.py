@@ -1,45 +1,23 @@
-"""API keys as they are stored."""
+"""API keys and their calls, as they are stored."""
 
 import uuid
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Self
 
 from django.conf import settings
-from django.db import InterfaceError, OperationalError, connection, models, transaction
+from django.db import models, transaction
 from django.db.models.functions import Now
 from django.utils import timezone
 
-from accounts import security_log
-from accounts.security_log import Actor, Kind
-from accounts.statements import Statement
-from apikeys.tokens import PREFIX_LENGTH, without_keys
-from ratelimit.limits import Limit
+from apikeys.security_events import API_KEY_EXPIRED, API_KEY_REVOKED
+from apikeys.tokens import PREFIX_LENGTH
+from securitylog.kinds import Kind
+from securitylog.origin import Actor
+from securitylog.recording import record
 
 NAME_MAX_LENGTH = 100
-# A replaced key that was silent for this long, while its successor is in use, is not missed.
+# A replaced key that has not been used for this long is no longer needed.
 QUIET = timedelta(days=1)
-
-
-@dataclass(frozen=True, slots=True)
-class ActiveKey:
-    """What a request with a good key is known by."""
-
-    id: uuid.UUID
-    owner_id: uuid.UUID
-    requests_per_minute: int
-
-
-def window_of(key_id: uuid.UUID, requests_per_minute: int) -> tuple[str, Limit]:
-    """Return what the limiter knows a key by, and the key's limit."""
-    return str(key_id), Limit(requests_per_minute)
-
-
-@dataclass(frozen=True, slots=True)
-class EndedKey:
-    """A key that was good once: revoked or expired. To its caller it is any unknown key."""
-
-    id: uuid.UUID
 
 
 class ApiKeyQuerySet(models.QuerySet["ApiKey"]):
@@ -47,13 +25,13 @@ class ApiKeyQuerySet(models.QuerySet["ApiKey"]):
         return self.filter(owner_id=owner_id)
 
     def active(self) -> Self:
-        """Keep those that work: neither revoked nor expired, by the database's clock."""
+        """Keep the keys that are neither revoked nor expired, by the database's clock."""
         return self.filter(
             models.Q(expires_at=None) | models.Q(expires_at__gt=Now()), revoked_at=None
         )
 
     def expired_unnoticed(self) -> Self:
-        """Keep those that have ended by their expiry, which is not in the security log yet."""
+        """Keep the keys that ended by expiring, where the security log does not say so yet."""
         return self.filter(
             models.Q(revoked_at=None) | models.Q(revoked_at__gt=models.F("expires_at")),
             expires_at__lte=Now(),
@@ -66,78 +44,40 @@ class ApiKeyQuerySet(models.QuerySet["ApiKey"]):
     def with_relatives(self) -> Self:
         return self.select_related("predecessor", "successor")
 
-    def revoke(self) -> int:
-        """Revoke those that are not yet revoked, for good; return how many that were.
+    def lock(self) -> "list[ApiKey]":
+        """Lock these keys until the transaction ends, and return them.
 
-        Committed when it returns, outside a transaction: a request that starts later is refused.
+        Deadlocks are avoided by one order: keys are locked by their ids, and a key before the row
+        of its owner, which the triggers lock.
+        """
+        return list(self.order_by("id").select_for_update(of=("self",), no_key=True))
+
+    def revoke(self, kind: Kind = API_KEY_REVOKED) -> int:
+        """Revoke the keys that are not revoked yet, log this kind of event; return their number.
+
+        Outside a transaction this is committed when it returns, and requests that start later are
+        refused.
         """
         with transaction.atomic():
-            # In order of the id, as the recorder of last uses locks them, and against those of
-            # another revocation, which would be in the log twice.
-            locked = self.unrevoked().order_by("id").select_for_update(of=("self",), no_key=True)
-            revoked = list(locked)
+            revoked = self.unrevoked().lock()
             self.model.objects.filter(id__in=[api_key.id for api_key in revoked]).update(
                 revoked_at=timezone.now()
             )
             for api_key in revoked:
-                api_key.log(Kind.API_KEY_REVOKED)
+                api_key.log(kind)
         return len(revoked)
 
 
-FALSE = b"\0"  # as PostgreSQL sends it
-FIND = Statement(
-    "find_key",
-    """
-    SELECT
-        apikey.id,
-        apikey.owner_id,
-        plan.requests_per_minute,
-        apikey.revoked_at IS NULL
-            AND (apikey.expires_at IS NULL OR apikey.expires_at > statement_timestamp())
-    FROM apikeys_apikey apikey
-    JOIN accounts_user owner ON owner.id = apikey.owner_id
-    JOIN accounts_plan plan ON plan.id = owner.plan_id
-    WHERE apikey.digest = $1 AND owner.is_active
-    """,
-)
-
-
-def find_key(digest: bytes) -> ActiveKey | EndedKey | None:
-    """Return the key with this digest whose owner is active, by one SQL statement.
-
-    Only an ActiveKey may pass; an EndedKey is for counting the attempt.
-
-    Plain SQL, because building this query through the ORM costs several times what running it does,
-    on each request. It is a request's first statement and only reads, so it is the place to survive
-    a connection that broke while idle: it is tried again, once, on a new one.
-    """
-    try:
-        row = FIND.fetch(digest)
-    except (OperationalError, InterfaceError):
-        if connection.in_atomic_block:
-            raise
-        connection.close()
-        row = FIND.fetch(digest)
-    if row is None:
-        return None
-    key_id, owner_id, requests_per_minute, works = row
-    if works == FALSE:
-        return EndedKey(uuid.UUID(bytes=key_id))
-    return ActiveKey(
-        uuid.UUID(bytes=key_id), uuid.UUID(bytes=owner_id), int.from_bytes(requests_per_minute)
-    )
-
-
 class ApiKey(models.Model):
-    """A key of one account. Its plaintext is not here: only the digest and the prefix are.
+    """A key of an account. Its digest and its prefix are stored, never its plaintext.
 
-    Triggers in the database hold what must never be otherwise: no more working keys than the
-    owner's plan allows, revocation and a passed expiry are final, and a key never changes hands
-    (migrations 0002 and 0003).
+    Triggers in the database (migration 0002) enforce what must hold whoever writes: an account has
+    no more keys, and no more active ones, than its plan allows; a revoked or expired key stays so;
+    and a key never changes its owner.
     """
 
     ACTIVE_CAP = "apikeys_apikey_active_cap"
-    FINAL = "apikeys_apikey_final"
+    TOTAL_CAP = "apikeys_apikey_total_cap"
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     owner = models.ForeignKey(
@@ -157,7 +97,7 @@ class ApiKey(models.Model):
         "self", on_delete=models.SET_NULL, null=True, related_name="successor", editable=False
     )
     expiry_logged_at = models.DateTimeField(null=True, editable=False)
-    # Names the form that asked for the key, so that sending it again makes no other.
+    # Identifies the submitted form, so that submitting it again creates no second key.
     request_id = models.UUIDField(null=True, editable=False)
 
     objects = ApiKeyQuerySet.as_manager()
@@ -184,8 +124,8 @@ class ApiKey(models.Model):
 
     @property
     def name_for_terminals(self) -> str:
-        """The name without what a terminal would obey."""
-        return "".join(one if one.isprintable() else "?" for one in self.name)
+        """The name without control characters, which a terminal would interpret."""
+        return "".join(letter if letter.isprintable() else "?" for letter in self.name)
 
     @property
     def is_active(self) -> bool:
@@ -203,7 +143,7 @@ class ApiKey(models.Model):
 
     @property
     def ended_at(self) -> datetime | None:
-        """The moment since when the key is refused; None while it works."""
+        """The time since which the key is refused; None while it is active."""
         ends = [self.revoked_at, self.expires_at if self.is_expired else None]
         return min(filter(None, ends), default=None)
 
@@ -217,38 +157,33 @@ class ApiKey(models.Model):
 
     @property
     def is_safe_to_retire(self) -> bool:
-        """Whether the successor has taken over: it is in use, and this key is silent."""
+        """Whether the successor is in use and this key has not been used for QUIET."""
         if self.replacement is None or self.replacement.first_used_at is None:
             return False
         return self.last_used_at is None or self.last_used_at < timezone.now() - QUIET
 
     def log(self, kind: Kind, **details: str) -> None:
-        """Add to the owner's security log what somebody did to this key."""
-        security_log.record(self.owner_id, kind, self.described(**details))
+        """Add an event about this key to its owner's security log."""
+        record(self.owner_id, kind, self.log_details(**details))
 
     def log_expiry(self) -> None:
-        """Add to the owner's security log that this key has expired, and when."""
-        security_log.record(
+        """Add the expiry of this key to its owner's security log, dated when it happened."""
+        record(
             self.owner_id,
-            Kind.API_KEY_EXPIRED,
-            self.described(),
+            API_KEY_EXPIRED,
+            self.log_details(),
             actor=Actor.SERVICE,
             at=self.expires_at,
         )
 
-    def described(self, **details: str) -> dict[str, str]:
-        """Return what the security log may know of this key.
-
-        People may paste a key as a name; the log could never be rid of it.
-        """
-        details = {"name": self.name, "prefix": self.prefix, **details}
-        return {name: without_keys(text) for name, text in details.items()}
+    def log_details(self, **details: str) -> dict[str, str]:
+        return {"name": self.name, "prefix": self.prefix, **details}
 
 
 class HourlyCalls(models.Model):
-    """How many calls of a key were answered with one status in one hour of the clock, in UTC.
+    """The number of calls of a key in an hour (UTC) that were answered with the same status.
 
-    `peak` is the most that the key's window held at any of these calls, itself included.
+    `peak` is the highest number of calls that the key's window held at any of them.
     """
 
     pk = models.CompositePrimaryKey("api_key", "hour", "status")

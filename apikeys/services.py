@@ -2,39 +2,48 @@
 
 import uuid
 from dataclasses import dataclass
-from datetime import datetime, timedelta
-from typing import cast
+from datetime import UTC, datetime, timedelta
 
-import psycopg
 from django.db import IntegrityError, transaction
+from django.db.models.expressions import Combinable
 from django.db.models.functions import Least, Now
 
 from accounts.models import User
-from accounts.security_log import Kind
 from apikeys import tokens
 from apikeys.models import ApiKey
+from apikeys.security_events import (
+    API_KEY_CREATED,
+    API_KEY_EXPIRY_CHANGED,
+    API_KEY_RENAMED,
+    API_KEY_ROTATED,
+)
+from core.db import violated_constraint
 
 EXPIRED_AT_ONCE = 1000
 
 
-class KeyCapReached(Exception):
-    """The account has as many active keys as its plan allows."""
+CAPS = {
+    ApiKey.ACTIVE_CAP: "Maximum {plan.max_active_api_keys} active API keys allowed.",
+    ApiKey.TOTAL_CAP: (
+        "Maximum {plan.max_api_keys} API keys allowed, revoked and expired ones included."
+    ),
+}
 
-    def __init__(self, cap: int) -> None:
-        super().__init__(cap)
-        self.cap = cap
+
+class KeyCapReached(Exception):
+    """The account has as many keys as its plan allows. The text names the cap for the owner."""
 
 
 class ApiKeyNotFound(Exception):
-    """There is no such key among the owner's."""
+    """The owner has no key with this id."""
 
 
 class ApiKeyEnded(Exception):
-    """The key is revoked or expired, or has a successor already: it stays as it is."""
+    """The key cannot be changed: it is revoked or expired, or has a successor already."""
 
 
 class KeyCreatedAlready(Exception):
-    """The same request has made a key before; its plaintext is gone."""
+    """The request has created a key before, whose plaintext is no longer known."""
 
     def __init__(self, api_key: ApiKey) -> None:
         super().__init__(api_key)
@@ -43,7 +52,7 @@ class KeyCreatedAlready(Exception):
 
 @dataclass(frozen=True, slots=True)
 class CreatedKey:
-    """A key and, this once, the token that holds its plaintext."""
+    """A new key with its token, which holds the plaintext."""
 
     api_key: ApiKey
     token: tokens.Token
@@ -57,9 +66,9 @@ def create_api_key(
     request_id: uuid.UUID | None = None,
     predecessor: ApiKey | None = None,
 ) -> CreatedKey:
-    """Make an active key. Raises KeyCapReached; the database decides, so no two calls can race.
+    """Create an active key. Raises KeyCapReached; the database enforces the caps, without races.
 
-    One request_id makes one key of its owner, ever: again raises KeyCreatedAlready.
+    Raises KeyCreatedAlready where the owner has a key with the same `request_id`.
     """
     token = tokens.generate()
     try:
@@ -73,13 +82,14 @@ def create_api_key(
                 request_id=request_id,
                 predecessor=predecessor,
             )
-            api_key.log(Kind.API_KEY_CREATED)
+            api_key.log(API_KEY_CREATED)
     except IntegrityError as error:
         refuse_repetition(owner, request_id)
-        if violated_constraint(error) != ApiKey.ACTIVE_CAP:
+        cap = CAPS.get(violated_constraint(error) or "")
+        if cap is None:
             raise
         owner.refresh_from_db(fields=["plan"])
-        raise KeyCapReached(owner.plan.max_active_api_keys) from None
+        raise KeyCapReached(cap.format(plan=owner.plan)) from None
     return CreatedKey(api_key, token)
 
 
@@ -91,93 +101,102 @@ def rotate_api_key(
     expires_at: datetime | None = None,
     request_id: uuid.UUID | None = None,
 ) -> CreatedKey:
-    """Make the key's successor; the key itself goes on for the grace, then it is expired.
+    """Create the key's successor, and let the key itself expire after the grace.
 
-    Without grace the key ends as its successor begins, in one transaction, which needs no free
-    place under the cap. Raises KeyCapReached, ApiKeyEnded, KeyCreatedAlready; then nothing changes.
+    Without grace the key expires in the same transaction, so that this works at the cap on active
+    keys too. Raises KeyCapReached, ApiKeyEnded or KeyCreatedAlready; then nothing has changed.
     """
+    keys = ApiKey.objects.owned_by(owner.id).filter(id=key_id)
     with transaction.atomic():
-        lock(owner)
+        keys.lock()
         refuse_repetition(owner, request_id)
-        key = ApiKey.objects.owned_by(owner.id).filter(id=key_id)
-        going = key.active().filter(successor=None)
-        if not going.update(expires_at=Least("expires_at", Now() + grace)):
+        old = keys.active().filter(successor=None).first()
+        if old is None:
             raise ApiKeyEnded
-        old = key.get()
+        move_expiry(old, Least("expires_at", Now() + grace))
         created = create_api_key(
             owner, old.name, expires_at=expires_at, request_id=request_id, predecessor=old
         )
-        old.log(Kind.API_KEY_ROTATED, successor=created.api_key.prefix)
+        old.log(API_KEY_ROTATED, successor=created.api_key.prefix)
     return created
 
 
-def change_expiry(owner: User, key_id: uuid.UUID, expires_at: datetime | None) -> None:
-    """Set when the key ends, None for never. Raises ApiKeyEnded: what has ended stays so."""
+def change_expiry(owner_id: uuid.UUID, key_id: uuid.UUID, expires_at: datetime | None) -> None:
+    """Set when the owner's active key expires, with None for never. Raises ApiKeyEnded."""
+    keys = ApiKey.objects.owned_by(owner_id).filter(id=key_id)
+    with transaction.atomic():
+        keys.lock()
+        api_key = keys.active().first()
+        if api_key is None:
+            raise ApiKeyEnded
+        before = api_key.expires_at
+        if before != expires_at:
+            move_expiry(api_key, expires_at)
+            api_key.log(
+                API_KEY_EXPIRY_CHANGED, before=expiry_text(before), after=expiry_text(expires_at)
+            )
+
+
+def move_expiry(api_key: ApiKey, expires_at: datetime | Combinable | None) -> None:
+    """Store a new expiry. Raises ApiKeyEnded where the key has expired in the meantime."""
     try:
-        with transaction.atomic():
-            lock(owner)
-            mine = ApiKey.objects.owned_by(owner.id).active().filter(id=key_id)
-            if not mine.update(expires_at=expires_at):
-                raise ApiKeyEnded
-    except IntegrityError as error:
-        if violated_constraint(error) != ApiKey.FINAL:
-            raise
+        ApiKey.objects.filter(id=api_key.id).update(expires_at=expires_at)
+    except IntegrityError:  # from the trigger, the only constraint on this column
         raise ApiKeyEnded from None
+    api_key.refresh_from_db(fields=["expires_at"])
+
+
+def expiry_text(expires_at: datetime | None) -> str:
+    return f"{expires_at.astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC" if expires_at else "never"
 
 
 def rename_api_key(owner_id: uuid.UUID, key_id: uuid.UUID, name: str) -> None:
+    """Rename the owner's key. Raises ApiKey.DoesNotExist."""
+    keys = ApiKey.objects.owned_by(owner_id).filter(id=key_id)
     with transaction.atomic():
-        mine = ApiKey.objects.owned_by(owner_id).select_for_update(of=("self",), no_key=True)
-        api_key = mine.get(id=key_id)
+        keys.lock()
+        api_key = keys.get()
         before, api_key.name = api_key.name, name
         if before != name:
             api_key.save(update_fields=["name"])
-            api_key.log(Kind.API_KEY_RENAMED, before=before)
+            api_key.log(API_KEY_RENAMED, before=before)
 
 
-def log_expired_keys() -> None:
-    """Add to the security logs the keys that have expired since the last time, each once."""
-    with transaction.atomic():
-        some = ApiKey.objects.expired_unnoticed().select_for_update(
-            of=("self",), no_key=True, skip_locked=True
-        )[:EXPIRED_AT_ONCE]
-        expired = list(some)
-        for api_key in expired:
-            api_key.log_expiry()
-        ids = [api_key.id for api_key in expired]
-        ApiKey.objects.filter(id__in=ids).update(expiry_logged_at=Now())
+def log_expired_keys() -> int:
+    """Add the keys that have expired since the last call to their owners' security logs.
 
-
-def lock(owner: User) -> None:
-    """Queue behind whatever else changes how many keys of the owner work.
-
-    The triggers lock the same row; to have it before any key's row keeps deadlocks away.
+    Return how many these are: EXPIRED_AT_ONCE at most, so that more may be left then. Keys that
+    another process is logging are skipped, so that each is logged once.
     """
-    User.objects.select_for_update(no_key=True).get(id=owner.id)
+    with transaction.atomic():
+        expired = ApiKey.objects.expired_unnoticed().select_for_update(
+            of=("self",), no_key=True, skip_locked=True
+        )
+        api_keys = list(expired[:EXPIRED_AT_ONCE])
+        for api_key in api_keys:
+            api_key.log_expiry()
+        ids = [api_key.id for api_key in api_keys]
+        ApiKey.objects.filter(id__in=ids).update(expiry_logged_at=Now())
+    return len(api_keys)
 
 
 def revoke_api_key(owner_id: uuid.UUID, key_id: str) -> ApiKey:
-    """Revoke the owner's key for good; again is no error. Raises ApiKeyNotFound for any other id.
+    """Revoke the owner's key, if it is not revoked yet. Raises ApiKeyNotFound.
 
-    A request that starts after this returns is refused, in any process on any machine.
+    Requests with the key that start after this returns are refused, by every process.
     """
     try:
-        mine = ApiKey.objects.owned_by(owner_id).filter(id=uuid.UUID(key_id))
-        mine.revoke()
-        return mine.get()
+        keys = ApiKey.objects.owned_by(owner_id).filter(id=uuid.UUID(key_id))
+        keys.revoke()
+        return keys.get()
     except (ValueError, ApiKey.DoesNotExist):
         raise ApiKeyNotFound from None
 
 
 def refuse_repetition(owner: User, request_id: uuid.UUID | None) -> None:
-    """Raise KeyCreatedAlready where the owner has a key of this request."""
+    """Raise KeyCreatedAlready where the request has created a key of the owner."""
     if request_id is None:
         return
-    made = ApiKey.objects.owned_by(owner.id).filter(request_id=request_id).first()
-    if made is not None:
-        raise KeyCreatedAlready(made)
-
-
-def violated_constraint(error: IntegrityError) -> str | None:
-    cause = cast(psycopg.Error, error.__cause__)
-    return cause.diag.constraint_name
+    api_key = ApiKey.objects.owned_by(owner.id).filter(request_id=request_id).first()
+    if api_key is not None:
+        raise KeyCreatedAlready(api_key)

@@ -11,7 +11,9 @@ urlpatterns = [
     path(f"{KEYS}create/", views.create_api_key, name="api-key-create"),
     path(f"{KEYS}<uuid:key_id>/", views.get_api_key, name="api-key"),
     path(f"{KEYS}<uuid:key_id>/activity/", views.show_activity, name="api-key-activity"),
-    path(f"{KEYS}<uuid:key_id>/change/", views.change_api_key, name="api-key-change"),
+    path(f"{KEYS}<uuid:key_id>/activity/window/", views.show_window, name="api-key-window"),
+    path(f"{KEYS}<uuid:key_id>/rename/", views.rename_api_key, name="api-key-rename"),
+    path(f"{KEYS}<uuid:key_id>/expiry/", views.change_expiry, name="api-key-expiry"),
     path(f"{KEYS}<uuid:key_id>/rotate/", views.rotate_api_key, name="api-key-rotate"),
     path(f"{KEYS}<uuid:key_id>/revoke/", views.revoke_api_key, name="api-key-revoke"),
 ]

@@ -1,1 +1,1 @@
-"""What the gate costs, beside what others do; run by `make bench`, explained in README.md."""
+"""Measure what the gate costs and compare it with its peers: `make bench`, see README.md."""

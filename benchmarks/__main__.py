@@ -1,4 +1,4 @@
-"""`make bench` and `make bench-scale`."""
+"""`make bench`, `make bench-scale` and `make bench-pages`."""
 
 import os
 import secrets
@@ -12,7 +12,7 @@ from pathlib import Path
 from benchmarks.engines import Engines, running_engines
 from benchmarks.servers import CORES, can_pin
 from benchmarks.wrk import BenchmarkFailed
-from insitechat.proof import CannotTell
+from insitechat.operations.proof import Inconclusive
 
 
 def main() -> None:
@@ -20,38 +20,43 @@ def main() -> None:
     try:
         core = pin() if arguments.what == "table" else None
         with running_engines() as engines, project(engines):
-            if arguments.what == "scale":
-                scale(engines, arguments)
-            else:
-                compare(engines, arguments, core)
-    except (BenchmarkFailed, CannotTell) as error:
+            match arguments.what:
+                case "scale":
+                    scale(engines, arguments)
+                case "pages":
+                    pages()
+                case _:
+                    compare(engines, arguments, core)
+    except (BenchmarkFailed, Inconclusive) as error:
         sys.exit(f"\n{error}")
 
 
 def read_arguments() -> Namespace:
     parser = ArgumentParser(prog="python -m benchmarks", description=__doc__)
-    parser.add_argument("what", choices=["table", "scale"], nargs="?", default="table")
+    parser.add_argument("what", choices=["table", "scale", "pages"], nargs="?", default="table")
     parser.add_argument("--rounds", type=int, default=7)
-    parser.add_argument("--seconds", type=int, default=2, help="of each contender's round")
-    parser.add_argument("--ten-million", action="store_true", help="scale: 10^7 keys as well")
-    parser.add_argument("--only", help="scale: one curve, by its name")
+    parser.add_argument("--seconds", type=int, default=2, help="length of a round")
+    parser.add_argument(
+        "--ten-million", action="store_true", help="scale: measure with 10^7 keys too"
+    )
+    parser.add_argument("--only", help="scale: measure only the curve of this name")
     return parser.parse_args()
 
 
 def pin() -> int | None:
-    """Leave a core to the server: all that this process starts later inherits the others."""
+    """Set one core aside for the servers; processes started later inherit the others."""
     if not can_pin():
-        print("Nothing is pinned: that needs taskset and two cores. Expect more noise.")
+        print("Nothing is pinned, which would need taskset and two cores. Expect more noise.")
         return None
     core = min(CORES)
     os.sched_setaffinity(0, CORES - {core})
-    print(f"Servers run on core {core}, the load and the engines beside it.", flush=True)
+    print(f"Servers run on core {core}, the load and the engines on the others.", flush=True)
     return core
 
 
 @contextmanager
 def project(engines: Engines) -> Iterator[None]:
-    """Set our own Django up on the engines, here and for what is started later."""
+    """Set our own project up on the engines, for this process and those it starts."""
     os.environ.update(
         DATABASE_URL=engines.postgres.url,
         REDIS_URL=engines.valkey.url,
@@ -71,23 +76,23 @@ def project(engines: Engines) -> Iterator[None]:
 
 
 def compare(engines: Engines, arguments: Namespace, core: int | None) -> None:
-    # Models may be imported only now that Django is set up.
+    # These import models, which is possible only once Django is set up.
     from benchmarks import accounts_and_keys, exactness, footprint, limiter, report, rounds
     from benchmarks.contenders import contenders
 
     with tempfile.TemporaryDirectory() as folder:
-        fields = accounts_and_keys.make(engines, Path(folder))
-        everybody = contenders(engines, fields)
+        fields = accounts_and_keys.create(engines, Path(folder))
+        rows = contenders(engines, fields)
         results = rounds.measure(
-            engines, everybody, rounds=arguments.rounds, seconds=arguments.seconds, core=core
+            engines, rows, rounds=arguments.rounds, seconds=arguments.seconds, core=core
         )
-        print(f"\n{report.table(everybody, results)}\n")
-        script = limiter.measure(engines)
-        print(f"limiter script {report.spread(script[0])} µs, PING {report.spread(script[1])} µs\n")
-        for target in report.targets(results, script):
+        print(f"\n{report.table(rows, results)}\n")
+        decision, ping, ratio = limiter.measure(engines)
+        print(f"limiter decision {report.spread(decision)} µs, PING {report.spread(ping)} µs\n")
+        for target in report.targets(results, ratio):
             print(target)
-        print(f"\n{report.exactness(everybody, exactness.prove_all(everybody, fields))}\n")
-        print(footprint.report(everybody[0].project), flush=True)
+        print(f"\n{report.exactness(rows, exactness.prove_all(rows, fields))}\n")
+        print(footprint.report(rows[0].project), flush=True)
 
 
 def scale(engines: Engines, arguments: Namespace) -> None:
@@ -95,12 +100,19 @@ def scale(engines: Engines, arguments: Namespace) -> None:
     from benchmarks.scale import curves
 
     with tempfile.TemporaryDirectory() as folder:
-        fields = accounts_and_keys.make(engines, Path(folder))
+        fields = accounts_and_keys.create(engines, Path(folder))
         for name, curve in curves(engines, fields, ten_million=arguments.ten_million).items():
             if arguments.only in {None, name}:
                 print(f"\n{name}", flush=True)
                 for line in curve():
                     print(f"  {line}", flush=True)
+
+
+def pages() -> None:
+    from benchmarks.pages import measure
+
+    for line in measure():
+        print(line, flush=True)
 
 
 if __name__ == "__main__":

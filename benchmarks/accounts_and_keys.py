@@ -14,20 +14,20 @@ import psycopg
 from django.utils import timezone
 
 from benchmarks.engines import PEERS, Engines
-from insitechat.paths import PROJECT
+from insitechat.operations.paths import PROJECT
 
 ACCOUNTS = 5000
 CHATBOTS_EACH = 3
-# Their keys are kept out of the rounds, to be used up.
+# More accounts, whose keys are kept out of the rounds so that they can be exhausted.
 RESERVED = 60
-# Rows in one statement, whose parameters PostgreSQL numbers with 16 bits.
+# Rows per statement: PostgreSQL numbers a statement's parameters with 16 bits.
 BATCH = 1000
-PEER_SETTINGS = ("benchmarks.peers.stock", "benchmarks.peers.usual", "benchmarks.peers.rest")
+PEER_PACKAGES = ("benchmarks.peers.stock", "benchmarks.peers.usual", "benchmarks.peers.rest")
 
 
 @dataclass(frozen=True, slots=True)
 class Fields:
-    """Header fields by contender, one for each account, in files that wrk reads."""
+    """The header fields of each contender, one per account, and the folder of the files for wrk."""
 
     folder: Path
     ours: list[str]
@@ -41,18 +41,18 @@ class Fields:
         return file
 
 
-def make(engines: Engines, folder: Path) -> Fields:
-    """Migrate and fill both databases. Django has to be set up for ours."""
-    owner_id, ours = make_ours()
+def create(engines: Engines, folder: Path) -> Fields:
+    """Migrate and fill both databases. Django has to be set up for our own project."""
+    owner_id, ours = fill_ours()
     migrate_peers(engines)
     with engines.postgres.connect(PEERS) as database:
-        usual, rest = make_peers(database)
+        usual, rest = fill_peers(database)
     with engines.postgres.connect("insitechat") as database:
         database.execute("VACUUM ANALYZE")
     return Fields(folder, ours, usual, rest, owner_id)
 
 
-def make_ours() -> tuple[uuid.UUID, list[str]]:
+def fill_ours() -> tuple[uuid.UUID, list[str]]:
     from django.core.management import call_command
 
     from accounts.models import Plan, User
@@ -83,32 +83,32 @@ def make_ours() -> tuple[uuid.UUID, list[str]]:
         ),
         BATCH,
     )
-    plaintexts = [tokens.generate() for _ in users]
+    new_tokens = [tokens.generate() for _ in users]
     ApiKey.objects.bulk_create(
         (
             ApiKey(owner=user, name="Benchmark", prefix=token.prefix, digest=token.digest)
-            for user, token in zip(users, plaintexts, strict=True)
+            for user, token in zip(users, new_tokens, strict=True)
         ),
         BATCH,
     )
-    return users[0].id, [f"Authorization: Bearer {token.plaintext}" for token in plaintexts]
+    return users[0].id, [f"Authorization: Bearer {token.plaintext}" for token in new_tokens]
 
 
 def migrate_peers(engines: Engines) -> None:
     environment = os.environ | {"PEERS_DATABASE_URL": engines.peers_url}
-    for package in PEER_SETTINGS:
-        # The peers' own tables, which no migration makes, need those of Django first.
-        for more in ([], ["--run-syncdb"]):
+    for package in PEER_PACKAGES:
+        # The peers' own apps have no migrations; their tables refer to those that Django creates.
+        for options in ([], ["--run-syncdb"]):
             subprocess.run(
-                [sys.executable, "-m", "django", "migrate", "--verbosity=0", *more],
+                [sys.executable, "-m", "django", "migrate", "--verbosity=0", *options],
                 cwd=PROJECT,
                 env=environment | {"DJANGO_SETTINGS_MODULE": f"{package}.settings"},
                 check=True,
             )
 
 
-def make_peers(database: psycopg.Connection) -> tuple[list[str], list[str]]:
-    """Fill the peers' tables; one account more than keys, for the making of keys."""
+def fill_peers(database: psycopg.Connection) -> tuple[list[str], list[str]]:
+    """Fill the peers' tables. One more account has no key, for measuring how keys are created."""
     count = ACCOUNTS + RESERVED
     database.execute(
         "INSERT INTO auth_user (id, username, password, is_superuser, first_name, last_name, "

@@ -1,4 +1,4 @@
-"""Who is measured, and with which requests."""
+"""The contenders: which projects are measured, and with which requests."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -11,10 +11,11 @@ from benchmarks.servers import Project
 
 @dataclass(frozen=True, slots=True)
 class Contender:
-    """One row of the table: a project, what is sent to it, and what it has to answer.
+    """One row of the table: a project, the requests sent to it, and the status it has to answer.
 
-    `fields` gives the file of header fields for a round, by its number: what is used up in a round
-    is another one in the next.
+    `fields` returns the file of header fields for a round, given the round's number. With
+    `exhausts_key` the key in that file is brought to its limit before the round, so every round
+    needs a fresh one.
     """
 
     name: str
@@ -22,22 +23,22 @@ class Contender:
     project: Project
     fields: Callable[[int], Path]
     status: int = 200
-    uses_up: bool = False
+    exhausts_key: bool = False
 
 
 def contenders(engines: Engines, fields: Fields) -> list[Contender]:
     stock = {"PEERS_DATABASE_URL": engines.peers_url}
 
-    def always(name: str, lines: list[str]) -> Callable[[int], Path]:
+    def same_every_round(name: str, lines: list[str]) -> Callable[[int], Path]:
         file = fields.file(name, lines)
         return lambda _: file
 
-    def reserved(turn: int) -> Path:
-        return fields.file("used-up", [fields.ours[ACCOUNTS + turn]])
+    def reserved_key(round_number: int) -> Path:
+        return fields.file("exhausted", [fields.ours[ACCOUNTS + round_number]])
 
     ours = Project("insitechat.settings", is_ours=True)
-    keys = always("ours", fields.ours[:ACCOUNTS])
-    no_key = always("none", [])
+    keys = same_every_round("ours", fields.ours[:ACCOUNTS])
+    no_key = same_every_round("none", [])
     return [
         Contender("ours", "ours: key, limit, list", ours, keys),
         Contender(
@@ -53,13 +54,13 @@ def contenders(engines: Engines, fields: Fields) -> list[Contender]:
             "usual",
             "(c) the usual Ninja way",
             Project("benchmarks.peers.usual.settings", environment=stock),
-            always("usual", fields.usual[:ACCOUNTS]),
+            same_every_round("usual", fields.usual[:ACCOUNTS]),
         ),
         Contender(
             "rest",
             "(d) REST framework + api-key + throttle",
             Project("benchmarks.peers.rest.settings", environment=stock),
-            always("rest", fields.rest[:ACCOUNTS]),
+            same_every_round("rest", fields.rest[:ACCOUNTS]),
         ),
         Contender(
             "moving_window",
@@ -81,10 +82,15 @@ def contenders(engines: Engines, fields: Fields) -> list[Contender]:
             "garbage",
             "ours: 401 for garbage",
             ours,
-            always("garbage", ["Authorization: Bearer garbage"]),
+            same_every_round("garbage", ["Authorization: Bearer garbage"]),
             status=401,
         ),
         Contender(
-            "over_limit", "ours: 429 over the limit", ours, reserved, status=429, uses_up=True
+            "over_limit",
+            "ours: 429 over the limit",
+            ours,
+            reserved_key,
+            status=429,
+            exhausts_key=True,
         ),
     ]

@@ -1,4 +1,4 @@
-"""Both engines for as long as a benchmark runs, and what they count."""
+"""The throwaway engines of a benchmark, and counters of the calls that they serve."""
 
 import tempfile
 from collections.abc import Iterator
@@ -9,13 +9,13 @@ from pathlib import Path
 import psycopg
 import redis
 
-from insitechat.local.engines import Postgres, Valkey
+from insitechat.operations.local.engines import Postgres, Valkey
 
 PEERS = "peers"
 
 
 class CountingPostgres(Postgres):
-    """PostgreSQL that can count statements; it does so only while it is asked to."""
+    """PostgreSQL with `pg_stat_statements`, which counts only inside `Engines.counting`."""
 
     def command(self) -> list[str]:
         return [
@@ -36,15 +36,16 @@ class Engines:
 
     @contextmanager
     def counting(self) -> Iterator["Counts"]:
-        """Count statements and round trips to Redis while it lasts."""
+        """Count statements and round trips to Redis inside the block."""
         counts = Counts()
         with self.postgres.connect("postgres") as database, self.redis() as client:
-            count_statements(database, "all")
-            before = reads(client)
+            track_statements(database, "all")
+            before = count_reads(client)
             yield counts
-            counts.round_trips = reads(client) - before - 1  # the question itself is one
-            counts.statements = statements(database)
-            count_statements(database, "none")
+            # Reading the counter is a round trip itself.
+            counts.round_trips = count_reads(client) - before - 1
+            counts.statements = count_statements(database)
+            track_statements(database, "none")
 
     def redis(self) -> redis.Redis:
         return redis.Redis(unix_socket_path=str(self.valkey.socket))
@@ -52,21 +53,21 @@ class Engines:
 
 @dataclass(slots=True)
 class Counts:
-    """What the engines did; known when the counting has ended."""
+    """What the engines counted; set at the end of the block."""
 
     statements: int = 0
     round_trips: int = 0
 
 
-def count_statements(database: psycopg.Connection, which: str) -> None:
+def track_statements(database: psycopg.Connection, which: str) -> None:
     database.execute(f"ALTER SYSTEM SET pg_stat_statements.track = '{which}'")
     database.execute("SELECT pg_reload_conf(), pg_stat_statements_reset()")
 
 
-def statements(database: psycopg.Connection) -> int:
-    """Return how many statements clients have sent, other than to the engines' own database.
+def count_statements(database: psycopg.Connection) -> int:
+    """Return how many statements clients have sent to databases other than `postgres`.
 
-    What PostgreSQL itself asks for a foreign key at the end of a transaction counts as sent for it.
+    The queries that PostgreSQL itself runs to check foreign keys are left out.
     """
     row = database.execute(
         "SELECT coalesce(sum(calls), 0)::int "
@@ -77,16 +78,16 @@ def statements(database: psycopg.Connection) -> int:
     return int(row[0])
 
 
-def reads(client: redis.Redis) -> int:
-    """Return how often Redis has read from a connection: once for each round trip."""
+def count_reads(client: redis.Redis) -> int:
+    """Return how often Redis has read from a connection, which is once per round trip."""
     return int(client.info("stats")["total_reads_processed"])
 
 
 @contextmanager
 def running_engines() -> Iterator[Engines]:
-    """Run both engines on fresh data that nothing writes durably; nothing is left behind."""
+    """Run both engines on fresh data without durability; removes everything afterwards."""
     with tempfile.TemporaryDirectory(prefix="insitechat-bench-") as folder, ExitStack() as stack:
-        # PostgreSQL may be another user; in here is nothing but folders of their own.
+        # PostgreSQL may run as another user, who has to pass through to its own private folder.
         Path(folder).chmod(0o711)
         postgres = CountingPostgres(Path(folder) / "postgres", durable=False)
         valkey = Valkey(Path(folder) / "valkey", durable=False)

@@ -1,4 +1,4 @@
-"""A decision of the limiter beside a bare PING by the client library, in this process."""
+"""A decision of the limiter compared with a PING by the client library, in this process."""
 
 import time
 from collections.abc import Callable, Sequence
@@ -15,13 +15,13 @@ LIMIT = Limit(60)
 
 
 def measure(engines: Engines) -> tuple[Spread, Spread, Spread]:
-    """Return the microseconds of a decision and of a PING, and the ratio within each round."""
+    """Return the microseconds of a decision, those of a PING, and their ratio in each round."""
     window = RedisWindow(engines.valkey.url)
     window.open_connections(1)
     client = engines.redis()
     decisions, pings = [], []
-    for turn in range(ROUNDS):
-        subjects = [f"bench-{turn}-{number}" for number in range(SUBJECTS)]
+    for round_number in range(ROUNDS):
+        subjects = [f"bench-{round_number}-{number}" for number in range(SUBJECTS)]
         decisions.append(timed([partial(window.hit, subject, LIMIT) for subject in subjects]))
         pings.append(timed([client.ping] * SUBJECTS))
     window.close()

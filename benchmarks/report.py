@@ -1,16 +1,16 @@
-"""The table, and the targets beside what was measured."""
+"""The report: the table of figures, and each target beside what was measured."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from benchmarks.contenders import Contender
 from benchmarks.rounds import Result, Spread, ratio
-from insitechat.proof import Figures
+from insitechat.operations.proof import Figures
 
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """A figure that has to be at least, or at most, some number."""
+    """A figure and the bound that it has to reach, or must not exceed."""
 
     text: str
     measured: Spread
@@ -25,25 +25,25 @@ class Target:
 
     def __str__(self) -> str:
         sign = "≥" if self.at_least else "≤"
-        wanted = f"{sign} {self.bound:g}"
+        bound = f"{sign} {self.bound:g}"
         verdict = "met" if self.is_met else "MISSED"
-        return f"{self.text:56} {wanted:>8}  {spread(self.measured, 2):>24}  {verdict}"
+        return f"{self.text:56} {bound:>8}  {spread(self.measured, 2):>24}  {verdict}"
 
 
-def targets(
-    results: Mapping[str, Result], limiter: tuple[Spread, Spread, Spread]
-) -> Sequence[Target]:
+def targets(results: Mapping[str, Result], decision_to_ping: Spread) -> Sequence[Target]:
     def throughput(name: str) -> list[float]:
-        return [one.per_second for one in results[name].rounds]
+        return [figures.per_second for figures in results[name].rounds]
 
     def cpu(name: str) -> list[float]:
-        return [one.cpu for one in results[name].rounds]
+        return [figures.cpu for figures in results[name].rounds]
 
     def p99(name: str) -> list[float]:
-        return [one.p99 for one in results[name].rounds]
+        return [figures.p99 for figures in results[name].rounds]
 
     ours = throughput("ours")
-    gate = Spread.of(mine - bare for mine, bare in zip(cpu("ours"), cpu("ungated"), strict=True))
+    gate = Spread.of(
+        gated - ungated for gated, ungated in zip(cpu("ours"), cpu("ungated"), strict=True)
+    )
     return [
         Target(
             "throughput, ours / (b) stock", ratio(ours, throughput("stock")), 1.25, at_least=True
@@ -54,7 +54,7 @@ def targets(
         Target("throughput, ours / (d) REST", ratio(ours, throughput("rest")), 4.5, at_least=True),
         Target("p99, ours / (b) stock", ratio(p99("ours"), p99("stock")), 1.5),
         Target("the gate alone, CPU µs", gate, 170),
-        Target("limiter script / bare PING", limiter[2], 1.6),
+        Target("limiter decision / bare PING", decision_to_ping, 1.6),
         Target("CPU, 401 for garbage / (a) bare", ratio(cpu("garbage"), cpu("bare")), 1.3),
         Target(
             "statements and round trips of a 401 for garbage",
@@ -66,28 +66,28 @@ def targets(
 
 
 def table(contenders: Sequence[Contender], results: Mapping[str, Result]) -> str:
-    head = (
+    header = (
         f"{'median (smallest to largest)':40} {'req/s':>20} {'p50 ms':>18} {'p99 ms':>20} "
         f"{'CPU µs':>20} {'SQL':>6} {'Redis':>6}"
     )
-    rows = [head]
-    for one in contenders:
-        result = results[one.name]
+    rows = [header]
+    for contender in contenders:
+        result = results[contender.name]
         rows.append(
-            f"{one.title:40} {spread(result.per_second):>20} {spread(result.p50, 1, 1000):>18} "
-            f"{spread(result.p99, 1, 1000):>20} {spread(result.cpu):>20} "
-            f"{result.statements:6.2f} {result.round_trips:6.2f}"
+            f"{contender.title:40} {spread(result.per_second):>20} "
+            f"{spread(result.p50, 1, 1000):>18} {spread(result.p99, 1, 1000):>20} "
+            f"{spread(result.cpu):>20} {result.statements:6.2f} {result.round_trips:6.2f}"
         )
     return "\n".join(rows)
 
 
 def exactness(contenders: Sequence[Contender], figures: Mapping[str, Figures]) -> str:
-    titles = {one.name: one.title for one in contenders}
+    titles = {contender.name: contender.title for contender in contenders}
     rows = [f"{'exactness':40} {'of 60':>8} {'of 5':>8} {'after revoke':>14} {'ms to refusal':>14}"]
-    for name, one in figures.items():
+    for name, counts in figures.items():
         rows.append(
-            f"{titles[name]:40} {one.admitted:8} {one.keys:8} "
-            f"{one.accepted_after_revocation:14} {one.milliseconds_to_refusal:14.0f}"
+            f"{titles[name]:40} {counts.admitted:8} {counts.keys:8} "
+            f"{counts.accepted_after_revocation:14} {counts.milliseconds_to_refusal:14.0f}"
         )
     return "\n".join(rows)
 

@@ -1,9 +1,9 @@
--- wrk's side: sends one header field after the other, and says what came of it in one line.
+-- Script for wrk: rotates through header fields and prints the result as one line.
 --
--- args[1]  a file with a header field on each line, "Name: value"; may be empty
+-- args[1]  a file with one header field per line, "Name: value"; may be empty
 
 local requests = {}
-local turn = 0
+local position = 0
 
 function init(args)
   for line in io.lines(args[1]) do
@@ -16,8 +16,8 @@ function init(args)
 end
 
 function request()
-  turn = turn % #requests + 1
-  return requests[turn]
+  position = position % #requests + 1
+  return requests[position]
 end
 
 function done(summary, latency)

@@ -1,4 +1,4 @@
-"""Short rounds, each contender in turn, so that drift of the machine hits all of them alike."""
+"""Short interleaved rounds, so that drift of the machine affects all contenders alike."""
 
 import http.client
 import json
@@ -18,13 +18,13 @@ from benchmarks.wrk import BenchmarkFailed, Load
 COUNTED_CALLS = 200
 WARM_UP_SECONDS = 1
 CHATBOTS = 3
-# What the warm-up has left to be written must not be counted.
+# How long the recorder takes to write what the warm-up left; counting starts after that.
 RECORDED_WITHIN_SECONDS = 2.5
 
 
 @dataclass(frozen=True, slots=True)
 class Spread:
-    """The median of some rounds, between the smallest and the largest."""
+    """The median of several rounds, with the smallest and the largest."""
 
     median: float
     smallest: float
@@ -38,7 +38,7 @@ class Spread:
 
 @dataclass(frozen=True, slots=True)
 class Round:
-    """One contender's figures of one round; times in microseconds."""
+    """One contender's figures in one round; times in microseconds."""
 
     per_second: float
     p50: float
@@ -48,7 +48,7 @@ class Round:
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """One contender's figures of all rounds, and what one request asks of the engines."""
+    """One contender's figures in all rounds, and the calls to the engines that a request makes."""
 
     rounds: Sequence[Round]
     statements: float
@@ -56,24 +56,25 @@ class Result:
 
     @property
     def per_second(self) -> Spread:
-        return Spread.of(one.per_second for one in self.rounds)
+        return Spread.of(figures.per_second for figures in self.rounds)
 
     @property
     def p50(self) -> Spread:
-        return Spread.of(one.p50 for one in self.rounds)
+        return Spread.of(figures.p50 for figures in self.rounds)
 
     @property
     def p99(self) -> Spread:
-        return Spread.of(one.p99 for one in self.rounds)
+        return Spread.of(figures.p99 for figures in self.rounds)
 
     @property
     def cpu(self) -> Spread:
-        return Spread.of(one.cpu for one in self.rounds)
+        return Spread.of(figures.cpu for figures in self.rounds)
 
 
-def ratio(above: Sequence[float], below: Sequence[float]) -> Spread:
-    """Return the spread of the ratios within each round: drift between rounds leaves them alone."""
-    return Spread.of(one / other for one, other in zip(above, below, strict=True))
+def ratio(numerators: Sequence[float], denominators: Sequence[float]) -> Spread:
+    """Return the spread of the ratios in each round, from which drift between rounds cancels."""
+    pairs = zip(numerators, denominators, strict=True)
+    return Spread.of(numerator / denominator for numerator, denominator in pairs)
 
 
 def measure(
@@ -84,42 +85,42 @@ def measure(
     seconds: int,
     core: int | None,
 ) -> Mapping[str, Result]:
-    """Serve all contenders side by side and measure one after the other, again and again."""
+    """Serve all contenders side by side and measure them in turn, once in each round."""
     with ExitStack() as stack:
-        projects = {id(one.project): one.project for one in contenders}
+        projects = {id(contender.project): contender.project for contender in contenders}
         servers = {
-            key: stack.enter_context(serving(project, core=core))
-            for key, project in projects.items()
+            project_id: stack.enter_context(serving(project, core=core))
+            for project_id, project in projects.items()
         }
-        measured: dict[str, list[Round]] = {one.name: [] for one in contenders}
-        counted: dict[str, tuple[float, float]] = {}
-        for one in contenders:
-            server = servers[id(one.project)]
-            fields = prepared(one, server, 0)
-            wrk.check(fire(server, fields, WARM_UP_SECONDS), refused=one.status != 200)
+        measured: dict[str, list[Round]] = {contender.name: [] for contender in contenders}
+        engine_calls: dict[str, tuple[float, float]] = {}
+        for contender in contenders:
+            server = servers[id(contender.project)]
+            fields = prepare_fields(contender, server, 0)
+            wrk.check(fire(server, fields, WARM_UP_SECONDS), refused=contender.status != 200)
             time.sleep(RECORDED_WITHIN_SECONDS)
-            counted[one.name] = count(engines, server, one, fields)
-        for turn in range(1, rounds + 1):
-            for one in contenders:
-                server = servers[id(one.project)]
-                measured[one.name].append(
-                    play(server, prepared(one, server, turn), seconds, one.status)
-                )
-    return {name: Result(some, *counted[name]) for name, some in measured.items()}
+            engine_calls[contender.name] = count_engine_calls(engines, server, contender, fields)
+        for number in range(1, rounds + 1):
+            for contender in contenders:
+                server = servers[id(contender.project)]
+                fields = prepare_fields(contender, server, number)
+                figures = measure_round(server, fields, seconds, contender.status)
+                measured[contender.name].append(figures)
+    return {name: Result(figures, *engine_calls[name]) for name, figures in measured.items()}
 
 
-def prepared(contender: Contender, server: Server, turn: int) -> Path:
-    """Return the round's header fields, its key used up where that is what is measured."""
-    fields = contender.fields(turn)
-    if contender.uses_up:
+def prepare_fields(contender: Contender, server: Server, round_number: int) -> Path:
+    """Return the file of header fields for the round; exhausts its key if the contender says so."""
+    fields = contender.fields(round_number)
+    if contender.exhausts_key:
         headers = header_fields(fields)[0]
-        with closing(connection(server)) as client:
-            while ask(client, headers)[0] == 200:
+        with closing(connect(server)) as client:
+            while get(client, headers)[0] == 200:
                 pass
     return fields
 
 
-def play(server: Server, fields: Path, seconds: int, status: int = 200) -> Round:
+def measure_round(server: Server, fields: Path, seconds: int, status: int = 200) -> Round:
     before = server.cpu_seconds()
     load = fire(server, fields, seconds)
     cpu = server.cpu_seconds() - before
@@ -131,41 +132,41 @@ def fire(server: Server, fields: Path, seconds: int) -> Load:
     return wrk.fire(server.url, fields, seconds=seconds)
 
 
-def count(
+def count_engine_calls(
     engines: Engines, server: Server, contender: Contender, fields: Path
 ) -> tuple[float, float]:
-    """Return the statements and the round trips to Redis of one request, on average.
+    """Return how many statements and round trips to Redis a request takes on average.
 
-    What is recorded beside requests once a second is in it. Checks the answers, too.
+    The background writes of once a second are included. Every answer is checked too.
     """
     headers = header_fields(fields)
-    with closing(connection(server)) as client:
-        check(contender, ask(client, headers[0]))
+    with closing(connect(server)) as client:
+        check_answer(contender, get(client, headers[0]))
         with engines.counting() as counts:
             for number in range(COUNTED_CALLS):
-                check(contender, ask(client, headers[number % len(headers)]))
+                check_answer(contender, get(client, headers[number % len(headers)]))
     return counts.statements / COUNTED_CALLS, counts.round_trips / COUNTED_CALLS
 
 
-def check(contender: Contender, answer: tuple[int, bytes]) -> None:
+def check_answer(contender: Contender, answer: tuple[int, bytes]) -> None:
     status, body = answer
     if status != contender.status:
-        raise BenchmarkFailed(f"{contender.name} answered {status}: {body[:500]!r}")
+        raise BenchmarkFailed(f"{contender.name} answered with {status}: {body[:500]!r}")
     if status == 200 and len(json.loads(body)) != CHATBOTS:
-        raise BenchmarkFailed(f"{contender.name} answered other chatbots: {body[:500]!r}")
+        raise BenchmarkFailed(f"{contender.name} answered with unexpected chatbots: {body[:500]!r}")
 
 
-def connection(server: Server) -> http.client.HTTPConnection:
+def connect(server: Server) -> http.client.HTTPConnection:
     return http.client.HTTPConnection("127.0.0.1", server.port, timeout=30)
 
 
-def ask(client: http.client.HTTPConnection, headers: Mapping[str, str]) -> tuple[int, bytes]:
+def get(client: http.client.HTTPConnection, headers: Mapping[str, str]) -> tuple[int, bytes]:
     client.request("GET", PATH, headers=dict(headers))
     response = client.getresponse()
     return response.status, response.read()
 
 
 def header_fields(file: Path) -> list[dict[str, str]]:
-    """Read a file of header fields as rotate.lua does."""
+    """Parse a file of header fields as rotate.lua does."""
     lines = file.read_text().splitlines()
     return [dict([line.split(": ", 1)]) for line in lines] or [{}]

@@ -1,4 +1,4 @@
-"""How the cost of a request grows with what is stored, held open and waited for."""
+"""How the cost of a request grows with stored data, open connections and slow chats."""
 
 import http.server
 import socket
@@ -21,21 +21,21 @@ from apikeys.services import create_api_key
 from benchmarks import wrk
 from benchmarks.accounts_and_keys import ACCOUNTS, BATCH, Fields
 from benchmarks.engines import Engines
-from benchmarks.rounds import play
+from benchmarks.rounds import measure_round
 from benchmarks.servers import PATH, Project, Server, serving
 from benchmarks.wrk import Load
+from chatbots.knowledge.teaching import add_text_source
 from chatbots.models import Chatbot
-from chatbots.services import add_text_source
-from insitechat import proof
+from insitechat.operations import proof
 from ratelimit.redis_window import KEY, SCRIPT, SCRIPT_SHA
 
 SECONDS = 4
 OURS = Project("insitechat.settings", is_ours=True)
 KEYS = (1_000, 100_000, 1_000_000)
 TEN_MILLION = 10_000_000
-KEYS_OF_AN_ACCOUNT = 5
+KEYS_PER_ACCOUNT = 5
 WINDOWS = (100, 1_000, 10_000, 100_000)
-CALLS_IN_A_WINDOW = 59
+CALLS_PER_WINDOW = 59
 PROBED_WINDOWS = 2000
 CHATBOTS = (1, 10, 100, 1_000, 2_000)
 WORKERS = (1, 2, 4)
@@ -51,7 +51,7 @@ Lines = Iterator[str]
 def curves(
     engines: Engines, fields: Fields, *, ten_million: bool
 ) -> Mapping[str, Callable[[], Lines]]:
-    """Return the curves by name; what a curve stores stays for those after it."""
+    """Return the curves by name. What one of them stores is still there for the next."""
     return {
         "workers": partial(by_workers, fields),
         "idle": partial(beside_idle_connections, fields),
@@ -63,39 +63,39 @@ def curves(
 
 
 def by_keys(engines: Engines, fields: Fields, sizes: tuple[int, ...]) -> Lines:
-    """Measure with more and more keys in the table, few of them in use."""
+    """Measure with a growing table of keys, few of which are in use."""
     file = fields.file("keys", fields.ours[: min(sizes)])
     with engines.postgres.connect("insitechat") as database:
-        # The smallest table has the used ones only; what belongs to the others is left over.
+        # The smallest table holds the used keys only. The other accounts and chatbots stay.
         database.execute("SET session_replication_role = replica")
         database.execute(
-            "DELETE FROM apikeys_apikey WHERE digest <> ALL(%s)", [used(fields, sizes)]
+            "DELETE FROM apikeys_apikey WHERE digest <> ALL(%s)", [used_digests(fields, sizes)]
         )
     for size in sizes:
         add_keys(engines, size)
         with serving(OURS) as server:
             fire_checked(server, file, 2)
-            one = play(server, file, SECONDS)
+            figures = measure_round(server, file, SECONDS)
         yield (
-            f"{size:>10,} keys  {one.per_second:6.0f} req/s  CPU {one.cpu:5.0f} µs  "
-            f"p50 {one.p50 / 1000:5.1f} ms  p99 {one.p99 / 1000:5.1f} ms"
+            f"{size:>10,} keys  {figures.per_second:6.0f} req/s  CPU {figures.cpu:5.0f} µs  "
+            f"p50 {figures.p50 / 1000:5.1f} ms  p99 {figures.p99 / 1000:5.1f} ms"
         )
 
 
-def used(fields: Fields, sizes: tuple[int, ...]) -> list[bytes]:
+def used_digests(fields: Fields, sizes: tuple[int, ...]) -> list[bytes]:
     from apikeys import tokens
 
     return [tokens.digest(line.split()[-1]) for line in fields.ours[: min(sizes)]]
 
 
 def add_keys(engines: Engines, size: int) -> None:
-    """Fill up the tables of accounts and keys, the triggers asleep, copying a row of each."""
+    """Fill the tables of accounts and keys up with copies of a row, with triggers disabled."""
     with engines.postgres.connect("insitechat") as database:
         database.execute("SET session_replication_role = replica")
         for model, rows, values in (
             (
                 User,
-                size // KEYS_OF_AN_ACCOUNT,
+                size // KEYS_PER_ACCOUNT,
                 {"id": "md5('account' || n)::uuid", "email": "n || '@filler.example.org'"},
             ),
             (
@@ -104,54 +104,55 @@ def add_keys(engines: Engines, size: int) -> None:
                 {
                     "id": "gen_random_uuid()",
                     "digest": "sha256(uuid_send(gen_random_uuid()))",
-                    "owner_id": f"md5('account' || n / {KEYS_OF_AN_ACCOUNT})::uuid",
+                    "owner_id": f"md5('account' || n / {KEYS_PER_ACCOUNT})::uuid",
                 },
             ),
         ):
             columns = [str(field.column) for field in model._meta.concrete_fields]
-            chosen = ", ".join(values.get(column, f"one.{column}") for column in columns)
+            selected = ", ".join(values.get(column, f"template.{column}") for column in columns)
             table = model._meta.db_table
             row = database.execute(f"SELECT count(*) FROM {table}").fetchone()
             assert row is not None
             database.execute(
                 f"INSERT INTO {table} ({', '.join(columns)}) "
-                f"SELECT {chosen} FROM generate_series({row[0]}, {rows - 1}) n, "
-                f"(SELECT * FROM {table} LIMIT 1) one"
+                f"SELECT {selected} FROM generate_series({row[0]}, {rows - 1}) n, "
+                f"(SELECT * FROM {table} LIMIT 1) template"
             )
         database.execute("RESET session_replication_role")
         database.execute("VACUUM ANALYZE accounts_user, apikeys_apikey")
 
 
 def by_windows(engines: Engines) -> Lines:
-    """Measure the script, in the engine and from here, beside more and more full windows."""
+    """Measure the script beside a growing number of full windows, in the engine and from here."""
     with engines.redis() as client:
         client.script_load(SCRIPT)
         client.flushdb()
         empty = client.info("memory")["used_memory"]
         for size in WINDOWS:
             fill_windows(engines, size)
-            each = (client.info("memory")["used_memory"] - empty) / size
+            bytes_per_window = (client.info("memory")["used_memory"] - empty) / size
             client.config_resetstat()
             started = time.perf_counter()
             for number in range(PROBED_WINDOWS):
                 key = KEY % f"busy-{number * 7919 % size}"
                 client.evalsha(SCRIPT_SHA, 1, key, 60, 60)
             seconds = time.perf_counter() - started
-            inside = client.info("commandstats")["cmdstat_evalsha"]["usec_per_call"]
+            engine_microseconds = client.info("commandstats")["cmdstat_evalsha"]["usec_per_call"]
             yield (
                 f"{size:>10,} windows  {seconds / PROBED_WINDOWS * 1e6:5.0f} µs a call, "
-                f"{inside:5.1f} µs of it in the engine  {each:6.0f} bytes each"
+                f"{engine_microseconds:5.1f} µs of it in the engine  "
+                f"{bytes_per_window:6.0f} bytes per window"
             )
 
 
 def fill_windows(engines: Engines, size: int) -> None:
-    """Make as many windows that have room for one call, as the script would have."""
+    """Write that many windows with room for one call, in the format of the script."""
     now = int(time.time() * 1_000_000)
-    calls = {str(now - number * 1000): now - number * 1000 for number in range(CALLS_IN_A_WINDOW)}
+    calls = {str(now - number * 1000): now - number * 1000 for number in range(CALLS_PER_WINDOW)}
     with engines.redis() as client:
-        for some in batches(size, 1000):
+        for batch in batches(size, 1000):
             pipeline = client.pipeline(transaction=False)
-            for number in some:
+            for number in batch:
                 key = KEY % f"busy-{number}"
                 pipeline.delete(key)
                 pipeline.zadd(key, calls)
@@ -164,7 +165,7 @@ def batches(size: int, step: int) -> Iterator[range]:
 
 
 def by_chatbots(fields: Fields) -> Lines:
-    """Measure accounts with more and more chatbots."""
+    """Measure accounts with a growing number of chatbots."""
     plan, _ = Plan.objects.get_or_create(name="Unlimited", requests_per_minute=100_000)
     with serving(OURS) as server:
         for size in CHATBOTS:
@@ -179,10 +180,10 @@ def by_chatbots(fields: Fields) -> Lines:
             key = create_api_key(owner, "Benchmark").token.plaintext
             file = fields.file("large", [f"Authorization: Bearer {key}"])
             load = fire_checked(server, file, 1)
-            one = play(server, file, SECONDS)
+            figures = measure_round(server, file, SECONDS)
             yield (
-                f"{size:>6,} chatbots  {one.per_second:6.0f} req/s  CPU {one.cpu:6.0f} µs  "
-                f"p99 {one.p99 / 1000:6.1f} ms  {load.bytes / load.requests / 1024:7.1f} KiB"
+                f"{size:>6,} chatbots  {figures.per_second:6.0f} req/s  CPU {figures.cpu:6.0f} µs  "
+                f"p99 {figures.p99 / 1000:6.1f} ms  {load.bytes / load.requests / 1024:7.1f} KiB"
             )
 
 
@@ -192,25 +193,25 @@ def by_workers(fields: Fields) -> Lines:
         with serving(OURS, workers=workers) as server:
             fire_checked(server, file, 2, connections=16)
             load = fire_checked(server, file, SECONDS, connections=16)
-        yield f"{workers} workers  {described(load)}"
+        yield f"{workers} workers  {describe(load)}"
 
 
 def beside_idle_connections(fields: Fields) -> Lines:
-    """Measure with nobody else there, then with many connections held open and silent."""
+    """Measure without other connections, then beside many that are open and idle."""
     file = keys_file(fields)
     with serving(OURS, workers=2) as server, ExitStack() as stack:
         fire_checked(server, file, 2)
-        yield f"alone            {described(fire_checked(server, file, SECONDS))}"
+        yield f"alone            {describe(fire_checked(server, file, SECONDS))}"
         for _ in range(IDLE_CONNECTIONS):
             idle = stack.enter_context(socket.create_connection(("127.0.0.1", server.port), 30))
             idle.sendall(b"GET /healthz HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n")
             idle.recv(1024)
         load = wrk.fire(server.url, file, seconds=SECONDS)
-        yield f"beside {IDLE_CONNECTIONS:,} idle {described(load)}"
+        yield f"beside {IDLE_CONNECTIONS:,} idle {describe(load)}"
 
 
 def beside_slow_chats(fields: Fields) -> Lines:
-    """Measure lists alone, then while chats wait for a provider that takes its time."""
+    """Measure lists alone, then while many chats wait for a slow provider."""
     file = keys_file(fields)
     with slow_provider() as provider:
         project = Project(
@@ -229,19 +230,19 @@ def beside_slow_chats(fields: Fields) -> Lines:
                 chats = [pool.submit(proof.send_once, server.port, call) for _ in range(SLOW_CHATS)]
                 wait_until_settled(provider)
                 beside = rounds(server, file)
-                held = provider.held
+                received = provider.received
                 provider.release.set()
                 answered = sum(chat.result() == 200 for chat in chats)
             after = rounds(server, file)
     for when, loads in (("alone", alone), (f"beside {SLOW_CHATS} chats", beside), ("after", after)):
         for load in loads:
-            yield f"{when:<16} {described(load)}"
-    yield f"{held} chats reached the provider meanwhile, {answered} were answered in the end"
+            yield f"{when:<16} {describe(load)}"
+    yield f"{received} chats reached the provider, {answered} were answered in the end"
     if all(load.requests and not load.timeouts for load in beside):
         ratio = p99(beside) / p99([*alone, *after])
-        yield f"p99 is {ratio:.1f} times that without them, by medians (target 1.5)"
+        yield f"the median p99 is {ratio:.1f} times that without the chats (target 1.5)"
     else:
-        yield "lists starve: no answer came, or not in time"
+        yield "lists starved: some were not answered, or not in time"
 
 
 def rounds(server: Server, file: Path) -> list[Load]:
@@ -253,7 +254,7 @@ def p99(loads: Sequence[Load]) -> float:
 
 
 class SlowProvider(http.server.ThreadingHTTPServer):
-    """Speaks Ollama's protocol; answers after some seconds, or at once when released."""
+    """A provider with Ollama's protocol that answers after PROVIDER_SECONDS or when released."""
 
     daemon_threads = True
     request_queue_size = 512
@@ -261,14 +262,14 @@ class SlowProvider(http.server.ThreadingHTTPServer):
     def __init__(self) -> None:
         super().__init__(("127.0.0.1", 0), SlowAnswers)
         self.release = threading.Event()
-        self.held = 0
+        self.received = 0
 
 
 def wait_until_settled(provider: SlowProvider) -> None:
-    """Return when chats wait for the provider and for some time no more of them have come."""
-    seen = -1
-    while seen < 1 or seen < provider.held:
-        seen = provider.held
+    """Return once chats wait for the provider and their number has stopped growing."""
+    received = -1
+    while received < 1 or received < provider.received:
+        received = provider.received
         time.sleep(SETTLE_SECONDS)
 
 
@@ -277,7 +278,7 @@ class SlowAnswers(http.server.BaseHTTPRequestHandler):
 
     def do_POST(self) -> None:
         self.rfile.read(int(self.headers["Content-Length"]))
-        self.server.held += 1
+        self.server.received += 1
         self.server.release.wait(PROVIDER_SECONDS)
         body = b'{"message": {"content": "Yes."}}'
         self.send_response(200)
@@ -286,7 +287,7 @@ class SlowAnswers(http.server.BaseHTTPRequestHandler):
         self.wfile.write(body)
 
     def log_message(self, *_: object) -> None:
-        """Say nothing."""
+        """Log nothing."""
 
 
 @contextmanager
@@ -302,7 +303,7 @@ def slow_provider() -> Iterator[SlowProvider]:
 
 
 def chat_call() -> proof.Call:
-    """Return a question to a chatbot whose provider is slow, without limits in the way."""
+    """Return a question to a chatbot on the slow provider, of an account with high limits."""
     plan, _ = Plan.objects.update_or_create(
         name="Chatty", defaults={"requests_per_minute": 100_000, "monthly_messages": 1_000_000}
     )
@@ -335,7 +336,7 @@ def fire_checked(server: Server, file: Path, seconds: int, *, connections: int =
     return load
 
 
-def described(load: Load) -> str:
+def describe(load: Load) -> str:
     failed = f"  {load.timeouts} timeouts" if load.timeouts or load.broken else ""
     return (
         f"{load.per_second:6.0f} req/s  p50 {load.p50 / 1000:6.1f} ms  "

@@ -1,4 +1,4 @@
-"""Serving a contender with gunicorn, as the project is served."""
+"""Serving a contender with gunicorn, configured as the project is."""
 
 import os
 import shutil
@@ -13,19 +13,19 @@ from dataclasses import dataclass, field
 import psutil
 
 from benchmarks.wrk import BenchmarkFailed
-from insitechat import proof
-from insitechat.paths import PROJECT
+from insitechat.operations import proof
+from insitechat.operations.paths import PROJECT
 
 START_TIMEOUT_SECONDS = 60.0
 PEERS_CONFIGURATION = "benchmarks/peers/gunicorn.conf.py"
 PATH = "/api/v1/chatbots"
-# Those that this process had before it left one to the servers.
+# The cores of this process at its start, before `pin` sets one of them aside for the servers.
 CORES = os.sched_getaffinity(0)
 
 
 @dataclass(frozen=True, slots=True)
 class Project:
-    """A Django project to serve; a stranger to gunicorn.conf.py's set-up where it is not ours."""
+    """A Django project to serve; one that is not ours needs a gunicorn configuration of its own."""
 
     settings: str
     is_ours: bool = False
@@ -59,7 +59,7 @@ class Server:
 
 
 def can_pin() -> bool:
-    """Say whether the server can have a core of its own beside the load and the engines."""
+    """Return whether the servers can have a core apart from the load and the engines."""
     return shutil.which("taskset") is not None and len(CORES) > 1
 
 
@@ -67,7 +67,7 @@ def can_pin() -> bool:
 def serving(
     project: Project, *, workers: int = 1, core: int | None = None, ready: str = "/readyz"
 ) -> Iterator[Server]:
-    """Serve the project on a free port: on the core that is given, or else on all of them."""
+    """Serve the project on a free port, pinned to the given core or else on all cores."""
     cores = CORES if core is None else {core}
     prefix = ["taskset", "-c", ",".join(map(str, cores))] if can_pin() else []
     with tempfile.TemporaryFile() as log, proof.free_listener() as listener:
@@ -102,7 +102,7 @@ def serving(
 
 
 def answers(port: int, path: str) -> bool:
-    """Say whether the server answers; any status below 500 will do."""
+    """Return whether the server answers with any status below 500."""
     try:
         return proof.send_once(port, proof.Call("GET", path)) < 500
     except OSError:

@@ -1,4 +1,4 @@
-"""Firing with wrk, and reading what it says."""
+"""Running wrk and parsing its result."""
 
 import re
 import shutil
@@ -13,12 +13,12 @@ RESULT = re.compile(r"^RESULT (.+)$", re.MULTILINE)
 
 
 class BenchmarkFailed(Exception):
-    """A measurement has no meaning; the text says why."""
+    """A measurement is meaningless; the message says why."""
 
 
 @dataclass(frozen=True, slots=True)
 class Load:
-    """What wrk saw in one round."""
+    """What wrk measured in one round; times in microseconds."""
 
     requests: int
     microseconds: int
@@ -35,18 +35,18 @@ class Load:
 
 
 def parse(output: str) -> Load:
-    """Read the line that rotate.lua writes. Raises BenchmarkFailed where there is none."""
-    found = RESULT.search(output)
-    if found is None:
-        raise BenchmarkFailed(f"wrk said nothing of a result:\n{output}")
-    return Load(**{name: int(value) for name, value in re.findall(r"(\w+)=(\d+)", found[1])})
+    """Parse the line that rotate.lua prints. Raises BenchmarkFailed if there is none."""
+    result = RESULT.search(output)
+    if result is None:
+        raise BenchmarkFailed(f"wrk printed no result:\n{output}")
+    return Load(**{name: int(value) for name, value in re.findall(r"(\w+)=(\d+)", result[1])})
 
 
 def fire(url: str, fields: Path, *, seconds: int, connections: int = CONNECTIONS) -> Load:
-    """Fire at the URL with one header field after the other. Raises BenchmarkFailed."""
+    """Load the URL, rotating through the file's header fields. Raises BenchmarkFailed."""
     if shutil.which("wrk") is None:
         raise BenchmarkFailed("The program wrk is missing; on Debian: apt-get install wrk")
-    done = subprocess.run(
+    completed = subprocess.run(
         [
             *("wrk", "-t", "1", "-c", str(connections), "-d", f"{seconds}s"),
             *("--timeout", f"{TIMEOUT_SECONDS}s", "-s", str(SCRIPT), url, "--", str(fields)),
@@ -55,11 +55,11 @@ def fire(url: str, fields: Path, *, seconds: int, connections: int = CONNECTIONS
         text=True,
         check=False,
     )
-    return parse(done.stdout + done.stderr)
+    return parse(completed.stdout + completed.stderr)
 
 
 def check(load: Load, *, refused: bool) -> None:
-    """Raise BenchmarkFailed unless every answer was of the expected kind."""
+    """Raise BenchmarkFailed unless all calls were answered, and all refused or none."""
     expected = load.requests if refused else 0
     if load.requests == 0 or load.broken or load.timeouts or load.refused != expected:
-        raise BenchmarkFailed(f"Expected {expected} refused calls of all, got {load}.")
+        raise BenchmarkFailed(f"Expected {expected} refused calls, got {load}.")

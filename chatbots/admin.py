@@ -1,13 +1,14 @@
-"""Staff's view of chatbots."""
+"""Chatbots in the admin."""
 
 from django.contrib import admin
 from django.http import HttpRequest
 
 from chatbots.models import Chatbot
+from core.admin import FilteredByListFilters
 
 
 @admin.register(Chatbot)
-class ChatbotAdmin(admin.ModelAdmin[Chatbot]):
+class ChatbotAdmin(FilteredByListFilters, admin.ModelAdmin[Chatbot]):
     list_display = ("name", "owner", "provider", "is_active", "created_at", "deleted_at")
     list_select_related = ("owner",)
     list_filter = ("provider", "is_active")

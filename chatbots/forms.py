@@ -3,12 +3,23 @@
 from typing import Any
 
 from django import forms
-from django.core.validators import MaxLengthValidator
+from django.conf import settings
 
-from chatbots.models import MESSAGE_MAX_LENGTH, NAME_MAX_LENGTH, TITLE_MAX_LENGTH, Chatbot
+from chatbots.knowledge.teaching import MAX_ANSWER_LENGTH, MAX_TEXT_LENGTH
+from chatbots.models import (
+    MESSAGE_MAX_LENGTH,
+    NAME_MAX_LENGTH,
+    TITLE_MAX_LENGTH,
+    URL_MAX_LENGTH,
+    Chatbot,
+    Message,
+    Source,
+)
 from chatbots.providers import is_configured
-from chatbots.training import MAX_ANSWER_LENGTH, MAX_TEXT_LENGTH
+from core.forms import FocusedForm, LongTextField
 
+# What browsers offer to choose; the content decides.
+FILE_TYPES = ".pdf,.docx,.pptx,.txt,.md,.csv,.html"
 PROMPT_MAX_LENGTH = 8000
 FALLBACK_MAX_LENGTH = 2000
 
@@ -31,34 +42,20 @@ PROMPT_TEMPLATES = {
     ),
 }
 
-
-class FocusingForm(forms.Form):
-    """A form whose first wrong field has the focus; its first, if no field is to blame."""
-
-    def add_error(self, field: str | None, error: Any) -> None:
-        super().add_error(field, error)
-        for each in self.fields.values():
-            each.widget.attrs.pop("autofocus", None)
-        wrong = [name for name in self.fields if name in self.errors] or list(self.fields)
-        self.fields[wrong[0]].widget.attrs["autofocus"] = True
+# Added to the confidence that an answer takes, which is the logarithm of odds.
+THRESHOLD_SHIFTS = (
+    ("-1.0", "Much less: it answers more, and errs more"),
+    ("-0.5", "Less"),
+    ("0.0", "As measured to be best"),
+    ("0.5", "Surer"),
+    ("1.0", "Much surer: it gives the fallback message more often"),
+)
 
 
-class LongTextField(forms.CharField):
-    """A text of several lines, with the line ends of a text file.
-
-    Its widget has no `maxlength`: browsers cut what is pasted to that without a word.
-    """
-
-    def __init__(self, *, max_length: int, rows: int = 4, **options: Any) -> None:
-        super().__init__(
-            widget=forms.Textarea(attrs={"rows": rows}),
-            validators=[MaxLengthValidator(max_length)],
-            **options,
-        )
-
-    def to_python(self, value: Any) -> str | None:
-        text = super().to_python(value)
-        return text.replace("\r\n", "\n") if text else text
+def threshold_field(**options: Any) -> forms.TypedChoiceField:
+    return forms.TypedChoiceField(
+        label="How sure it has to be", coerce=float, choices=THRESHOLD_SHIFTS, **options
+    )
 
 
 def name_field() -> forms.CharField:
@@ -80,14 +77,14 @@ def provider_field() -> forms.ChoiceField:
 
 
 def provider_choices() -> list[tuple[str, str]]:
-    """Return the providers, each with a word on whether this server can use it."""
+    """Return the providers' labels, with a remark where one is not set up on this server."""
     return [
         (value, label if is_configured(value) else f"{label} (not set up on this server)")
         for value, label in Chatbot.Provider.choices
     ]
 
 
-class CreateChatbotForm(FocusingForm):
+class CreateChatbotForm(FocusedForm):
     name = name_field()
     provider = provider_field()
     text = LongTextField(
@@ -100,7 +97,9 @@ class CreateChatbotForm(FocusingForm):
     )
 
 
-class SettingsForm(FocusingForm):
+class SettingsForm(FocusedForm):
+    takes_focus = False
+
     name = name_field()
     provider = provider_field()
     template = forms.ChoiceField(
@@ -122,18 +121,22 @@ class SettingsForm(FocusingForm):
         help_text="What visitors are told then. A way to reach you is a good idea.",
     )
 
-    def changed_settings(self) -> dict[str, str]:
+    threshold_shift = threshold_field(
+        help_text="Below it, visitors are told what stands above, and no provider is asked.",
+    )
+
+    def changed_settings(self) -> dict[str, Any]:
         changed = set(self.changed_data) - {"template"}
         return {name: self.cleaned_data[name] for name in changed}
 
     @classmethod
     def filled(cls, data: dict[str, Any]) -> "SettingsForm":
-        """Return the form as it was sent, unsaved, with the chosen template as instructions."""
+        """Return the unsaved form as it was sent, with the chosen template as its instructions."""
         prompt = PROMPT_TEMPLATES.get(data.get("template", ""))
         return cls(initial=data | ({"system_prompt": prompt} if prompt else {}))
 
 
-class TextSourceForm(FocusingForm):
+class TextSourceForm(FocusedForm):
     title = forms.CharField(
         max_length=TITLE_MAX_LENGTH,
         help_text="What the text is about, such as “Delivery and returns”.",
@@ -147,7 +150,7 @@ class TextSourceForm(FocusingForm):
     )
 
 
-class PairSourceForm(FocusingForm):
+class PairSourceForm(FocusedForm):
     title = forms.CharField(
         label="Question",
         max_length=TITLE_MAX_LENGTH,
@@ -165,9 +168,120 @@ class PairSourceForm(FocusingForm):
         return " ".join(str(self.cleaned_data["title"]).split())
 
 
-class PlaygroundForm(FocusingForm):
+class UrlSourceForm(FocusedForm):
+    url = forms.CharField(
+        label="Address",
+        max_length=URL_MAX_LENGTH,
+        help_text="Such as shop.example, or https://shop.example/help.",
+        widget=forms.TextInput(
+            attrs={"inputmode": "url", "autocomplete": "url", "autocapitalize": "none"}
+        ),
+    )
+
+    def clean_url(self) -> str:
+        """Return the canonical address, if it is one that a worker may read."""
+        # An HTTP client, which other pages do not need.
+        from chatbots.knowledge.crawling.addresses import canonical, typed
+        from chatbots.knowledge.fetching import AllowedHosts, FetchRefused
+        from chatbots.knowledge.fetching.addresses import checked_url
+
+        url = typed(self.cleaned_data["url"])
+        try:
+            checked_url(url, AllowedHosts(settings.CRAWL_ALLOWED_HOSTS))
+            return canonical(url)
+        except FetchRefused as error:
+            raise forms.ValidationError(str(error)) from error
+        except ValueError as error:
+            raise forms.ValidationError("This is no address of a page.") from error
+
+
+class FileSourceForm(FocusedForm):
+    file = forms.FileField(widget=forms.FileInput(attrs={"accept": FILE_TYPES}), max_length=200)
+
+    def __init__(self, *args: Any, max_megabytes: int, **options: Any) -> None:
+        super().__init__(*args, **options)
+        self.max_megabytes = max_megabytes
+        self.fields["file"].help_text = (
+            f"PDF, Word (DOCX), PowerPoint (PPTX), text, Markdown, CSV or HTML; up to"
+            f" {max_megabytes} MB."
+        )
+
+    def clean_file(self) -> Any:
+        file = self.cleaned_data["file"]
+        if file.size > self.max_megabytes * 1024 * 1024:
+            raise forms.ValidationError(f"The file is larger than {self.max_megabytes} MB.")
+        return file
+
+
+class ResyncForm(FocusedForm):
+    takes_focus = False
+
+    resync = forms.ChoiceField(label="Read it again by itself", choices=Source.Resync.choices)
+
+
+class PlaygroundForm(FocusedForm):
+    takes_focus = False
+
     message = LongTextField(
         label="Your question",
         max_length=MESSAGE_MAX_LENGTH,
         rows=3,
     )
+
+
+class TrialForm(FocusedForm):
+    """A question, and settings to try it with."""
+
+    takes_focus = False
+    SETTINGS = ("provider", "system_prompt", "threshold_shift")
+
+    message = LongTextField(label="Question", max_length=MESSAGE_MAX_LENGTH, rows=2)
+    provider = provider_field()
+    system_prompt = LongTextField(
+        label="Instructions", required=False, max_length=PROMPT_MAX_LENGTH, rows=5
+    )
+    threshold_shift = threshold_field()
+
+    @classmethod
+    def of(cls, chatbot: Chatbot, data: Any = None, message: str = "") -> "TrialForm":
+        """Return the form, which begins with the chatbot's settings."""
+        settings = {name: getattr(chatbot, name) for name in cls.SETTINGS}
+        return cls(data, initial=settings | {"message": message}, auto_id="trial_%s")
+
+
+class RatingForm(forms.Form):
+    """What an owner thinks of an answer; `none` takes the rating back."""
+
+    NONE = "none"
+
+    rating = forms.TypedChoiceField(
+        choices=[(NONE, "Not rated"), *Message.Rating.choices],
+        coerce=lambda value: None if value == RatingForm.NONE else int(value),
+        empty_value=None,
+    )
+
+
+class FindForm(forms.Form):
+    """Which conversations to list; everything is optional."""
+
+    UNREAD, ANSWERED, FALLBACK, RATED_DOWN = "unread", "answered", "fallback", "rated-down"
+
+    q = forms.CharField(
+        label="Search",
+        required=False,
+        max_length=200,
+        widget=forms.TextInput(
+            attrs={"type": "search", "placeholder": "Words, or a session", "autocomplete": "off"}
+        ),
+    )
+    show = forms.ChoiceField(
+        required=False,
+        choices=[
+            ("", "All"),
+            (UNREAD, "Unread"),
+            (ANSWERED, "All answered"),
+            (FALLBACK, "With the fallback message"),
+            (RATED_DOWN, "Rated down"),
+        ],
+    )
+    day = forms.DateField(required=False, widget=forms.DateInput(attrs={"type": "date"}))

@@ -1,43 +1,23 @@
 """The JSON shapes of chatbots."""
 
-import unicodedata
 import uuid
 from datetime import datetime
 from typing import Annotated
 
 from ninja import Schema
-from pydantic import AfterValidator, Field, StringConstraints, WithJsonSchema
+from pydantic import AfterValidator, Field, StringConstraints
+from pydantic.json_schema import SkipJsonSchema
 
-from apikeys.schemas import without_nul, written
 from chatbots.models import MESSAGE_MAX_LENGTH, Chatbot, Source
+from core.text import printable, printable_schema, trimmed_schema, without_nul
 
 SESSION_ID_MAX_LENGTH = 128
-
-
-# Control and format characters, surrogates, private use; separators other than the plain space.
-# Unlike str.isprintable, what a later Unicode version may have added passes.
-UNPRINTABLE = frozenset({"Cc", "Cf", "Cs", "Co", "Zl", "Zp", "Zs"})
-PRINTABLE_PATTERN = r"^( |[^\p{Cc}\p{Cf}\p{Cs}\p{Co}\p{Zl}\p{Zp}\p{Zs}])+$"
-
-
-def printable(text: str) -> str:
-    if UNPRINTABLE.intersection(map(unicodedata.category, text.replace(" ", ""))):
-        raise ValueError("must consist of printable characters")
-    return text
-
 
 SessionId = Annotated[
     str,
     StringConstraints(min_length=1, max_length=SESSION_ID_MAX_LENGTH),
     AfterValidator(printable),
-    WithJsonSchema(
-        {
-            "type": "string",
-            "minLength": 1,
-            "maxLength": SESSION_ID_MAX_LENGTH,
-            "pattern": PRINTABLE_PATTERN,
-        }
-    ),
+    printable_schema(SESSION_ID_MAX_LENGTH),
 ]
 
 
@@ -70,7 +50,7 @@ class ChatIn(Schema):
         str,
         StringConstraints(strip_whitespace=True, min_length=1, max_length=MESSAGE_MAX_LENGTH),
         AfterValidator(without_nul),
-        written(MESSAGE_MAX_LENGTH),
+        trimmed_schema(MESSAGE_MAX_LENGTH),
         Field(
             description="1 to 8,000 characters after trimming.",
             examples=["How many requests per minute may one key make?"],
@@ -84,5 +64,32 @@ class ChatIn(Schema):
     )
 
 
+class CitedPassage(Schema):
+    title: str = Field(description="Of the page or source; may be empty.")
+    url: str = Field(description="Where the page is; empty where its source has none.")
+    excerpt: str = Field(description="The beginning of the passage, up to 300 characters.")
+    score: float = Field(description="How relevant the passage is to the question.")
+
+
+class UsageOut(Schema):
+    used: int = Field(description="The account's messages of this month, with this one.")
+    limit: int = Field(description="How many the plan allows in a month.")
+    resets_at: datetime = Field(description="When the next month begins, in UTC.")
+
+
 class ChatOut(Schema):
+    """What was not asked for by `include` is absent."""
+
     response: str
+    sources: list[CitedPassage] = Field(
+        default_factory=list,
+        description="With `include=sources`: the passages that the answer could be made from, the "
+        "best one first; none where the answer is the fallback message.",
+    )
+    fallback: bool = Field(
+        default_factory=bool,
+        description="With `include=sources`: whether the answer is the fallback message.",
+    )
+    usage: UsageOut | SkipJsonSchema[None] = Field(
+        default_factory=lambda: None, description="With `include=usage`: the month's messages."
+    )

@@ -1,6 +1,7 @@
 """The one table of what each exception means to an HTTP client of the API."""
 
 import logging
+import sys
 from collections.abc import Callable
 from http import HTTPStatus
 from typing import Any, NamedTuple
@@ -10,18 +11,29 @@ from django.core.signals import got_request_exception
 from django.db import InterfaceError, OperationalError
 from django.http import Http404, HttpRequest, HttpResponse, JsonResponse, UnreadablePostError
 from django.http.multipartparser import MultiPartParserError
+from django.http.response import HttpResponseBase
+from django.template.loader import render_to_string
+from django.views import defaults
 from ninja.errors import HttpError, ValidationError
 
+from accounts.reauthentication import SignInTooOld
 from apikeys.services import ApiKeyNotFound, KeyCapReached
+from chatbots.answering import ChatbotPaused, VisitorLeft
 from chatbots.providers.base import ProviderError
 from chatbots.quota import MessageQuotaReached
-from chatbots.services import ChatbotPaused
 from chatbots.waiting import TooManyWaiting
+from core.metrics import Counter
+from core.outage import database_outages
+from core.paging import InvalidParameter
+from core.shares import ShareExhausted
 from insitechat.parser import UnreadableBody
-from ratelimit.limits import LimitExceeded
-from ratelimit.middleware import add_fields
 
 logger = logging.getLogger(__name__)
+DATABASE_ERRORS = Counter(
+    "insitechat_database_errors_total",
+    "Requests answered 503 for PostgreSQL, by its SQLSTATE; none where it did not answer.",
+    "sqlstate",
+)
 
 
 class Meaning(NamedTuple):
@@ -46,22 +58,20 @@ def unreadable(error: HttpError) -> str:
     return str(cause) if isinstance(cause, UnreadableBody) else str(error)
 
 
-# A server that has become a standby, until the other one answers at its address.
-READ_ONLY_TRANSACTION = "25006"
+# SQLSTATEs that are no OperationalError to the driver, but pass as one does.
+PASSING = {
+    "25006",  # read_only_sql_transaction: the server has become a standby
+    "25P03",  # idle_in_transaction_session_timeout
+}
+TRANSACTION_ROLLBACK = "40"  # the class of deadlocks and serialization failures
 UNAVAILABLE = Meaning(
     HTTPStatus.SERVICE_UNAVAILABLE, "Service temporarily unavailable.", logging.ERROR
 )
 MEANINGS: dict[type[Exception], Meaning] = {
+    SignInTooOld: Meaning(HTTPStatus.FORBIDDEN, "Sign in again to do this."),
     ApiKeyNotFound: Meaning(HTTPStatus.NOT_FOUND, "API key not found."),
-    KeyCapReached: Meaning(
-        HTTPStatus.BAD_REQUEST, lambda error: f"Maximum {error.cap} active API keys allowed."
-    ),
-    LimitExceeded: Meaning(
-        HTTPStatus.TOO_MANY_REQUESTS,
-        lambda error: (
-            f"API rate limit exceeded. Max {error.decision.limit.requests} requests per minute."
-        ),
-    ),
+    InvalidParameter: Meaning(HTTPStatus.BAD_REQUEST, str),
+    KeyCapReached: Meaning(HTTPStatus.BAD_REQUEST, str),
     ChatbotPaused: Meaning(HTTPStatus.BAD_REQUEST, "Chatbot is paused."),
     MessageQuotaReached: Meaning(HTTPStatus.TOO_MANY_REQUESTS, "Monthly message limit reached."),
     ProviderError: Meaning(
@@ -71,6 +81,11 @@ MEANINGS: dict[type[Exception], Meaning] = {
         HTTPStatus.SERVICE_UNAVAILABLE,
         "Too many chats are under way. Try again in a moment.",
         logging.WARNING,
+    ),
+    VisitorLeft: Meaning(HTTPStatus.BAD_REQUEST, "The connection was closed."),
+    ShareExhausted: Meaning(
+        HTTPStatus.SERVICE_UNAVAILABLE,
+        "Too many of this account's requests are under way. Try again in a moment.",
     ),
     ValidationError: Meaning(HTTPStatus.BAD_REQUEST, name_field),
     Http404: Meaning(HTTPStatus.NOT_FOUND, "Not Found"),
@@ -91,28 +106,55 @@ def answer(request: HttpRequest, error: Exception) -> JsonResponse:
         error = Http404()  # what is not shaped like an id is nobody's id
     if isinstance(error, HttpError):
         return error_response(error.status_code, unreadable(error))
-    meaning = meaning_of(error)
-    if meaning.log_level:
-        report(request, error, meaning)
-    detail = meaning.detail if isinstance(meaning.detail, str) else meaning.detail(error)
-    response = error_response(meaning.status, detail)
-    if isinstance(error, LimitExceeded):
-        add_fields(response, error.decision)
-    return response
+    return error_response(meaning_of(error).status, detail_of(request, error))
 
 
 def meaning_of(error: Exception) -> Meaning:
-    if getattr(error.__cause__, "sqlstate", None) == READ_ONLY_TRANSACTION:
+    if getattr(error.__cause__, "sqlstate", None) in PASSING:
         return UNAVAILABLE
     return next(MEANINGS[kind] for kind in type(error).__mro__ if kind in MEANINGS)
 
 
+def detail_of(request: HttpRequest, error: Exception) -> str:
+    """Log what is not the client's fault; return what the client is told."""
+    meaning = meaning_of(error)
+    if meaning.log_level:
+        report(request, error, meaning)
+    return meaning.detail if isinstance(meaning.detail, str) else str(meaning.detail(error))
+
+
 def report(request: HttpRequest, error: Exception, meaning: Meaning) -> None:
+    if meaning is UNAVAILABLE:
+        DATABASE_ERRORS.inc(getattr(error.__cause__, "sqlstate", None) or "none")
+    if is_outage(error, meaning):
+        database_outages.notice(error)
+        return
     unexpected = meaning.status == HTTPStatus.INTERNAL_SERVER_ERROR
     exc_info = error if unexpected else None
     logger.log(meaning.log_level, "%s: %s", meaning.status.phrase, error, exc_info=exc_info)
     if unexpected:
         got_request_exception.send(sender=None, request=request)
+
+
+def is_outage(error: Exception, meaning: Meaning) -> bool:
+    """Say whether the database is out of reach, rather than that a statement met another."""
+    sqlstate = getattr(error.__cause__, "sqlstate", None) or ""
+    return meaning is UNAVAILABLE and not sqlstate.startswith(TRANSACTION_ROLLBACK)
+
+
+def server_error(request: HttpRequest) -> HttpResponse:
+    """Answer for what a page or a middleware has raised, as Django's handler500.
+
+    Where the database is out of reach, or busy, it is a 503; the page needs no query.
+    """
+    error = sys.exc_info()[1]
+    if not isinstance(error, Exception) or meaning_of(error) is not UNAVAILABLE:
+        return defaults.server_error(request)
+    if request.path_info.startswith("/api/"):
+        return answer(request, error)
+    report(request, error, UNAVAILABLE)
+    page = render_to_string("503.html")
+    return HttpResponse(page, status=UNAVAILABLE.status, headers={"Retry-After": "5"})
 
 
 def error_response(status: int, detail: str) -> JsonResponse:
@@ -121,10 +163,11 @@ def error_response(status: int, detail: str) -> JsonResponse:
     return response
 
 
-def as_json(response: HttpResponse) -> HttpResponse:
+def as_json(response: HttpResponseBase) -> HttpResponseBase:
     """Make JSON of an error page that Django or Ninja wrote; leave other answers as they are."""
-    is_json = response.headers.get("Content-Type") == "application/json"
-    if response.status_code >= HTTPStatus.BAD_REQUEST and not is_json:
+    if response.status_code < HTTPStatus.BAD_REQUEST or not isinstance(response, HttpResponse):
+        return response
+    if response.headers.get("Content-Type") != "application/json":
         replacement = error_response(response.status_code, HTTPStatus(response.status_code).phrase)
         response.content = replacement.content
         for name, value in replacement.items():

@@ -1,65 +1,101 @@
-"""The gate of the API: authenticate, then limit, then route."""
+"""The gate of the API: authenticate, then limit, then route.
 
-import re
+A request with a key passes these steps, from the outside in:
+
+1. `ApiKeyMiddleware` answers 401 without an active key. (A CORS preflight carries no key: it will
+   have to be answered before this step.)
+2. `RateLimitMiddleware` answers 429 over the key's limit.
+3. `share_threads` answers 503 if the account has too many requests under way.
+4. `SecurityLogMiddleware` attributes to the key what is recorded from here on.
+5. `require_length` refuses bodies that Django cannot read.
+6. `call_view` routes the request. (Scopes of a key belong into ApiKeyAuth, which runs beside the
+   operation and knows it.)
+
+`answer_errors` stands around every step: what one raises becomes an answer before the next step out
+sees it, so that the limiter adds its fields to error answers too.
+"""
+
 from collections.abc import Callable
+from functools import partial, reduce
+from time import perf_counter
 from typing import cast
 
 from django.conf import settings
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest
+from django.http.response import HttpResponse, HttpResponseBase
 from django.urls import resolve
 from ninja.errors import HttpError
 
-from apikeys.middleware import ApiKeyMiddleware, KeyedRequest
-from apikeys.models import window_of
-from insitechat import errors
-from insitechat.lending import lend_connection
+from apikeys.lookup import KeyRequest
+from apikeys.middleware import ApiKeyMiddleware
+from core.http import Handler
+from core.metrics import Gauge
+from core.shares import within_share
+from core.streams import EventStream
+from insitechat import errors, metrics
+from insitechat.api import needs_key
 from ratelimit.limiter import limiter_for
-from ratelimit.limits import Limit
 from ratelimit.middleware import RateLimitMiddleware
+from securitylog.middleware import SecurityLogMiddleware
+
+Gauge(
+    "insitechat_limiter_alone",
+    "1 while this process holds the limits by itself, because Redis is unavailable.",
+    read=lambda: limiter_for(settings.REDIS_URL).is_alone,
+)
 
 API = "/api/"
-KEYED = re.compile(r"/api/v1(/.*)?", re.DOTALL)
-# The documents are for everybody; keys are managed by the signed-in owner, never by a key.
-UNKEYED = re.compile(r"/api/v1/(docs|openapi\.json|api-keys(/[^/]*)?)")
-
-Handler = Callable[[HttpRequest], HttpResponse]
+V1 = "/api/v1"
 
 
 def gate(get_response: Handler) -> Handler:
     """Django middleware over the API; every other path passes by.
 
-    It stands first in MIDDLEWARE, so that a refused request costs nothing further in. With a key
-    there is no session, page or form to care for either: such a request goes from the gate straight
-    to its view, because the middlewares between them would cost more than the whole gate.
+    It stands early in MIDDLEWARE, so that a refused request costs nothing further in. A request
+    with a key goes from here straight to its view: the middlewares in between serve sessions, pages
+    and forms, and would cost more than the whole gate.
     """
-    limiter = limiter_for(settings.REDIS_URL)
-    view = answered(measured(call_view))
-    limited = answered(RateLimitMiddleware(view, limiter=limiter, identify=identify))
-    keyed = answered(lend_connection(ApiKeyMiddleware(limited)))
-    unkeyed = answered(lend_connection(measured(get_response)))
+    with_key = compose(
+        ApiKeyMiddleware,
+        timed(RateLimitMiddleware),
+        share_threads,
+        timed(SecurityLogMiddleware),
+        require_length,
+        view=call_view,
+    )
+    without_key = compose(require_length, view=get_response)
 
-    def middleware(request: HttpRequest) -> HttpResponse:
+    def middleware(request: HttpRequest) -> HttpResponseBase:
         path = request.path_info
         if not path.startswith(API):
             return get_response(request)
-        through = keyed if is_keyed(path) else unkeyed
+        is_keyed = takes_key(path)
+        request.gate_times = times = [perf_counter()]  # type: ignore[attr-defined]
         if settings.SECURE_SSL_REDIRECT and not request.is_secure():
-            response: HttpResponse = errors.error_response(403, "HTTPS is required.")
+            response: HttpResponseBase = errors.error_response(403, "HTTPS is required.")
         else:
-            response = through(request)
-        response.headers["Cache-Control"] = "no-store"
-        response.headers["Content-Length"] = str(len(response.content))
-        if through is keyed and response.status_code == 401:
-            response.headers["WWW-Authenticate"] = "Bearer"
+            response = (with_key if is_keyed else without_key)(request)
+        finish(response, is_keyed=is_keyed)
+        if isinstance(response, EventStream):
+            response.tell_errors(partial(errors.detail_of, request))
+        times.append(perf_counter())
+        metrics.observe_gate(request, times)
         return response
 
     return middleware
 
 
-def answered(handle: Handler) -> Handler:
+def compose(*steps: Callable[[Handler], Handler], view: Handler) -> Handler:
+    """Put the steps around the view, the first outermost, each with its errors answer_errors."""
+    return reduce(
+        lambda inner, step: answer_errors(step(inner)), reversed(steps), answer_errors(view)
+    )
+
+
+def answer_errors(handle: Handler) -> Handler:
     """Turn what is raised into an answer, all by one table, and error pages into JSON."""
 
-    def answering(request: HttpRequest) -> HttpResponse:
+    def answering(request: HttpRequest) -> HttpResponseBase:
         try:
             return errors.as_json(handle(request))
         except Exception as error:  # noqa: BLE001 (the table knows every exception)
@@ -68,29 +104,59 @@ def answered(handle: Handler) -> Handler:
     return answering
 
 
-def measured(handle: Handler) -> Handler:
+def timed(step: Callable[[Handler], Handler]) -> Callable[[Handler], Handler]:
+    """Have the step note when a request comes to it, which has passed the one before by then."""
+
+    def make(handle: Handler) -> Handler:
+        inner = step(handle)
+
+        def noting(request: HttpRequest) -> HttpResponseBase:
+            request.gate_times.append(perf_counter())  # type: ignore[attr-defined]
+            return inner(request)
+
+        return noting
+
+    return make
+
+
+def share_threads(handle: Handler) -> Handler:
+    """Refuse what is more at once than the key's account may have of the process's threads."""
+
+    def sharing(request: HttpRequest) -> HttpResponseBase:
+        return within_share(cast(KeyRequest, request).api_key.owner_id, handle, request)
+
+    return sharing
+
+
+def require_length(handle: Handler) -> Handler:
     """Refuse a body without a Content-Length, of which Django would read nothing."""
 
-    def measuring(request: HttpRequest) -> HttpResponse:
+    def requiring(request: HttpRequest) -> HttpResponseBase:
         if "HTTP_TRANSFER_ENCODING" in request.META:
             raise HttpError(411, "Send the body with a Content-Length.")
         return handle(request)
 
-    return measuring
+    return requiring
 
 
-def call_view(request: HttpRequest) -> HttpResponse:
+def call_view(request: HttpRequest) -> HttpResponseBase:
     """Route the request and answer it, in the place of Django's own handler."""
     request.get_host()  # raises DisallowedHost for a host that is not ours
     request.resolver_match = match = resolve(request.path_info)
-    response: HttpResponse = match.func(request, *match.args, **match.kwargs)
+    response: HttpResponseBase = match.func(request, *match.args, **match.kwargs)
     return response
 
 
-def is_keyed(path: str) -> bool:
-    return KEYED.fullmatch(path) is not None and UNKEYED.fullmatch(path) is None
+def finish(response: HttpResponseBase, *, is_keyed: bool) -> None:
+    """Complete the header of an answer. A stream has no length that is known beforehand."""
+    response.headers["Cache-Control"] = "no-store"
+    if isinstance(response, HttpResponse):
+        response.headers["Content-Length"] = str(len(response.content))
+    if is_keyed and response.status_code == 401:
+        response.headers["WWW-Authenticate"] = "Bearer"
 
 
-def identify(request: HttpRequest) -> tuple[str, Limit]:
-    api_key = cast(KeyedRequest, request).api_key
-    return window_of(api_key.id, api_key.requests_per_minute)
+def takes_key(path: str) -> bool:
+    """Say whether the path is the API's and for requests with a key."""
+    version, rest = path[: len(V1)], path[len(V1) :]
+    return version == V1 and (not rest or (rest[0] == "/" and needs_key(rest[1:])))

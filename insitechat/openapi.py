@@ -15,6 +15,9 @@ reaches every chatbot that this account owns. A missing, malformed, unknown or r
 `RateLimit-Policy` names the limit, `RateLimit` the calls left (`r`) and the whole seconds until the
 oldest counted call leaves the window (`t`). A 401 or 429 takes no place in the window; a 404 does.
 
+**Lists.** Without parameters the whole list. With `limit`, a page of it, and a `Link` header with
+`rel="next"` while there are more.
+
 **Errors.** One `detail` text each. What the key's owner does not own answers 404.
 """
 
@@ -25,14 +28,22 @@ EVERYWHERE = {
 }
 WITH_BODY = {
     HTTPStatus.BAD_REQUEST: "The body cannot be parsed, or the field named does not fit.",
+    HTTPStatus.LENGTH_REQUIRED: "The body comes without a Content-Length.",
     HTTPStatus.REQUEST_ENTITY_TOO_LARGE: "The body is larger than 1 MiB.",
 }
+WITH_QUERY = {HTTPStatus.BAD_REQUEST: "The parameter named does not fit."}
 WITH_ID = {HTTPStatus.NOT_FOUND: "There is no such thing among what the account owns."}
 WITH_KEY = {
     HTTPStatus.UNAUTHORIZED: "The key is missing, malformed, unknown or revoked.",
     HTTPStatus.TOO_MANY_REQUESTS: "The key is over its limit.",
 }
-WITH_SESSION = {HTTPStatus.UNAUTHORIZED: "Nobody is signed in."}
+WITH_SESSION = {
+    HTTPStatus.UNAUTHORIZED: "Nobody is signed in.",
+    HTTPStatus.TOO_MANY_REQUESTS: "The account has managed its keys 60 times within 60 seconds.",
+}
+FOR_ANYBODY = {
+    HTTPStatus.TOO_MANY_REQUESTS: "60 requests within 60 seconds came from this address.",
+}
 WITH_CSRF = {HTTPStatus.FORBIDDEN: "The CSRF token is missing or wrong."}
 CHANGING = {"post", "put", "patch", "delete"}
 
@@ -69,7 +80,7 @@ def document(schema: dict[str, Any]) -> dict[str, Any]:
         if takes_key(operation):
             for status_text, response in responses.items():
                 if status_text != "401":
-                    response["headers"] = HEADERS
+                    response["headers"] = HEADERS | response.get("headers", {})
         operation["responses"] = dict(sorted(responses.items()))
     return schema
 
@@ -83,12 +94,17 @@ def errors_of(method: str, operation: dict[str, Any]) -> dict[HTTPStatus, str]:
     found = dict(EVERYWHERE)
     if "requestBody" in operation:
         found |= WITH_BODY
-    if operation["parameters"]:
+    places = {parameter["in"] for parameter in operation["parameters"]}
+    if "query" in places:
+        found |= WITH_QUERY
+    if "path" in places:
         found |= WITH_ID
+    if not operation.get("security"):
+        return found | FOR_ANYBODY
     if takes_key(operation):
         return found | WITH_KEY
     return found | WITH_SESSION | (WITH_CSRF if method in CHANGING else {})
 
 
 def takes_key(operation: dict[str, Any]) -> bool:
-    return any("ApiKeyAuth" in scheme for scheme in operation["security"])
+    return any("ApiKeyAuth" in scheme for scheme in operation.get("security", ()))

@@ -1,40 +1,35 @@
-"""Settings, all read from the environment; what is not set is the safe choice.
+"""Settings, as the environment has them; what is not set there is the safe choice.
 
-README.md lists every variable. While `make run` serves, `.data/local.env` holds its values, so that
-manage.py works beside it; variables that are really set always win.
+insitechat/environment/variables.py declares every variable, with its default.
 """
 
+import os
+from importlib.util import find_spec
+from typing import Any
 from urllib.parse import urlsplit
 
 import django_stubs_ext
-import environ
 from django.core.exceptions import ImproperlyConfigured
 
+from core import db
 from insitechat import capacity
-from insitechat.paths import LOCAL_ENVIRONMENT, PROJECT, is_served_here
+from insitechat.environment import addresses
+from insitechat.environment.reading import read
+from insitechat.logs import FORMATS, Rarely, is_news, name_request
+from insitechat.operations.paths import DATA, PROJECT
 
 django_stubs_ext.monkeypatch()
 
-env = environ.FileAwareEnv()
-if is_served_here():
-    env.read_env(str(LOCAL_ENVIRONMENT))
-
-
-def required(name: str, purpose: str) -> str:
-    value: str = env.str(name, default="")
-    if not value:
-        raise ImproperlyConfigured(
-            f"{name} is not set ({purpose}). Set it, or start everything with `make run`."
-        )
-    return value
-
+env = read()
 
 BASE_DIR = PROJECT
-SECRET_KEY = required("SECRET_KEY", "signs sessions and tokens; at least 50 random characters")
-DEBUG = env.bool("DEBUG", default=False)
+SECRET_KEY = env.SECRET_KEY
+# Former keys: what they signed and encrypted is still read.
+SECRET_KEY_FALLBACKS = env.SECRET_KEY_FALLBACKS
+DEBUG = env.DEBUG
 
 # Where people reach the service. https turns on everything that only makes sense with it.
-PUBLIC_URL = env.str("PUBLIC_URL", default="https://localhost")
+PUBLIC_URL = env.PUBLIC_URL or env.LOCAL_URL
 _public = urlsplit(PUBLIC_URL)
 _https = _public.scheme == "https"
 ALLOWED_HOSTS = [
@@ -42,16 +37,20 @@ ALLOWED_HOSTS = [
     "localhost",
     "127.0.0.1",
     "[::1]",
-    *env.list("ALLOWED_HOSTS", default=[]),
+    *env.ALLOWED_HOSTS,
 ]
 CSRF_TRUSTED_ORIGINS = [f"{_public.scheme}://{_public.netloc}"]
 
 INSTALLED_APPS = [
-    "insitechat",
-    "accounts",
-    "apikeys",
+    # From the top layer down: a template of a higher one takes the place of its namesake below.
+    "insitechat.operations",
     "chatbots",
+    "apikeys",
+    "securitylog",
+    "accounts",
+    "core",
     "ratelimit",
+    "procrastinate.contrib.django",
     "ninja",
     "django_htmx",
     "allauth",
@@ -68,33 +67,40 @@ INSTALLED_APPS = [
     "django.contrib.staticfiles",
 ]
 MIDDLEWARE = [
+    "insitechat.logs.identify_requests",
+    "core.db.unit_of_work_per_request",
     "django.middleware.security.SecurityMiddleware",
-    "insitechat.health.health_checks",
+    "insitechat.operations.health.health_checks",
     "insitechat.gate.gate",
-    "insitechat.lending.lend_connection",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "csp.middleware.CSPMiddleware",
-    "insitechat.zones.readers_zone",
+    "core.zones.readers_zone",
+    "accounts.middleware.private_pages",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
-    "accounts.middleware.SecurityLogMiddleware",
+    "core.shares.share_threads",
+    "securitylog.middleware.SecurityLogMiddleware",
     "allauth.account.middleware.AccountMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
 ]
+if DEBUG:
+    MIDDLEWARE.insert(0, "core.error_reports.redact_error_pages")
 ROOT_URLCONF = "insitechat.urls"
 WSGI_APPLICATION = "insitechat.wsgi.application"
 TEMPLATES = [
     {
         "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "DIRS": [PROJECT / "insitechat" / "templates"],
         "APP_DIRS": True,
         "OPTIONS": {
             "context_processors": [
                 "django.template.context_processors.request",
                 "django.contrib.auth.context_processors.auth",
                 "django.contrib.messages.context_processors.messages",
+                "insitechat.frame.frame",
             ],
         },
     },
@@ -102,15 +108,28 @@ TEMPLATES = [
 
 # --- engines
 
-required("DATABASE_URL", "PostgreSQL, as postgresql://user:password@host:5432/name")
-_database = env.db_url("DATABASE_URL")
+# How long a request may wait for PostgreSQL in all; it is answered 503 then. Commands, migrations
+# and jobs are no requests: there each statement may take long.
+DATABASE_REQUEST_SECONDS = env.DATABASE_REQUEST_SECONDS
+DATABASE_STATEMENT_SECONDS = env.DATABASE_STATEMENT_SECONDS
+IS_WEB_PROCESS = "IS_WEB_PROCESS" in os.environ  # set by wsgi.py
+_pool: dict[str, Any] = {}
+if IS_WEB_PROCESS:
+    _deadlines = db.Deadlines.of_requests(DATABASE_REQUEST_SECONDS)
+    _pool["pool"] = db.pool_options(
+        capacity.CONNECTIONS, capacity.CONNECTION_WAITS_MAX, DATABASE_REQUEST_SECONDS
+    )
+else:
+    _deadlines = db.Deadlines.of_statements(DATABASE_STATEMENT_SECONDS)
+_database = addresses.database(env.DATABASE_URL)
+_options = _database["OPTIONS"]
 DATABASES = {
     "default": {
         **_database,
-        # Connections stay open. Before use each is asked whether it still works; requests with a
-        # key do without asking (apikeys.models).
-        "CONN_MAX_AGE": None,
-        "CONN_HEALTH_CHECKS": True,
+        "ENGINE": "core.postgresql",
+        # A pool has connections of an age of its own, and core.postgresql checks them.
+        "CONN_MAX_AGE": 0 if IS_WEB_PROCESS else None,
+        "CONN_HEALTH_CHECKS": not IS_WEB_PROCESS,
         "OPTIONS": {
             "connect_timeout": 3,
             "tcp_user_timeout": 10_000,
@@ -118,34 +137,37 @@ DATABASES = {
             "application_name": "insitechat",
             # Each connection plans a statement that it meets again only once.
             "server_side_binding": True,
-            "prepare_threshold": 2,
-            **_database.get("OPTIONS", {}),
+            "prepare_threshold": 2 if env.DATABASE_PREPARED_STATEMENTS else None,
+            **_pool,
+            **_options,
+            # libpq would ignore PGOPTIONS beside this. The last of two settings wins.
+            "options": f"{_deadlines} {env.PGOPTIONS} {_options.get('options', '')}".strip(),
         },
     }
 }
-if "DATABASE_PASSWORD" in env or "DATABASE_PASSWORD_FILE" in env:
-    DATABASES["default"]["PASSWORD"] = env.str("DATABASE_PASSWORD")
-# Of each process: what its threads are lent, and how many of them may wait for a provider.
-DATABASE_CONNECTIONS = capacity.CONNECTIONS
+if env.DATABASE_PASSWORD:
+    DATABASES["default"]["PASSWORD"] = env.DATABASE_PASSWORD
 CHATS_WAITING_MAX = capacity.CHATS_WAITING_MAX
+ACCOUNT_REQUESTS_MAX = capacity.ACCOUNT_REQUESTS_MAX
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
-REDIS_URL = required("REDIS_URL", "Redis or Valkey, as redis://host:6379/0")
+REDIS_URL = env.REDIS_URL
+RATE_LIMIT_IDENTIFY = "apikeys.lookup.identify"
+RATE_LIMIT_WAIT_SECONDS = env.RATE_LIMIT_WAIT_SECONDS
 # What sign-in remembers between requests: who tried how often, and which codes were used.
 CACHES = {
     "default": {
-        "BACKEND": "insitechat.cache.SharedCache",
+        "BACKEND": "core.cache.SharedCache",
         "LOCATION": REDIS_URL,
         "KEY_PREFIX": "insitechat",
-        "OPTIONS": {"socket_timeout": 1.0, "socket_connect_timeout": 1.0},
     }
 }
 
 # --- people
 
 AUTH_USER_MODEL = "accounts.User"
-AUTHENTICATION_BACKENDS = ["allauth.account.auth_backends.AuthenticationBackend"]
+AUTHENTICATION_BACKENDS = ["accounts.backends.ConfirmedAddressBackend"]
 LOGIN_URL = "account_login"
-LOGIN_REDIRECT_URL = "api-keys"
+LOGIN_REDIRECT_URL = "overview"
 LOGOUT_REDIRECT_URL = "account_login"
 AUTH_PASSWORD_VALIDATORS = [
     {"NAME": f"django.contrib.auth.password_validation.{name}"}
@@ -156,13 +178,14 @@ AUTH_PASSWORD_VALIDATORS = [
         "NumericPasswordValidator",
     )
 ]
-# Without EMAIL_URL mails are printed, so nobody is made to wait for one.
-_sends_mail = bool(env.str("EMAIL_URL", default=""))
-globals().update(env.email("EMAIL_URL") if _sends_mail else env.email(default="consolemail://"))
+# Without EMAIL_URL mails are printed by the worker, so nobody is made to wait for one.
+_sends_mail = bool(env.EMAIL_URL)
+_mail = addresses.mail(env.EMAIL_URL)
+globals().update(_mail)
+MAIL_TRANSPORT = _mail["EMAIL_BACKEND"]  # the worker's
+EMAIL_BACKEND = "core.mail.QueuedBackend"  # everybody else's
 EMAIL_TIMEOUT = 10
-DEFAULT_FROM_EMAIL = env.str(
-    "DEFAULT_FROM_EMAIL", default=f"InsiteChat <no-reply@{_public.hostname}>"
-)
+DEFAULT_FROM_EMAIL = env.DEFAULT_FROM_EMAIL or f"InsiteChat <no-reply@{_public.hostname}>"
 ACCOUNT_ADAPTER = "accounts.adapters.AccountAdapter"
 ACCOUNT_USER_MODEL_USERNAME_FIELD = None
 ACCOUNT_LOGIN_METHODS = {"email"}
@@ -182,6 +205,7 @@ ACCOUNT_FORMS = {
     "set_password": "accounts.forms.SetPasswordForm",
     "reset_password": "accounts.forms.ForgottenPasswordForm",
     "reset_password_from_key": "accounts.forms.NewPasswordForm",
+    "user_token": "accounts.forms.ResetTokenForm",
     "reauthenticate": "accounts.forms.ConfirmPasswordForm",
 }
 MFA_ADAPTER = "accounts.adapters.TwoFactorAdapter"
@@ -200,8 +224,9 @@ MFA_FORMS = {
     "edit_webauthn": "accounts.forms.RenamePasskeyForm",
 }
 USERSESSIONS_ADAPTER = "accounts.adapters.SessionsAdapter"
-# Sign-ins are throttled by address; behind so many proxies it stands in X-Forwarded-For.
-ALLAUTH_TRUSTED_PROXY_COUNT = env.int("TRUSTED_PROXY_COUNT", default=0)
+# Proxies in front that add to X-Forwarded-For (core.http.client_address).
+TRUSTED_PROXY_COUNT = env.TRUSTED_PROXY_COUNT
+SIGN_UP_IS_OPEN = env.SIGN_UP == "open"
 LANGUAGE_CODE = "en"
 TIME_ZONE = "UTC"
 USE_I18N = False
@@ -210,12 +235,12 @@ USE_TZ = True
 # --- pages
 
 STATIC_URL = "static/"
-STATIC_ROOT = env.str("STATIC_ROOT", default="") or None
+STATIC_ROOT = env.STATIC_ROOT or None
 # A built image has its files collected, hashed and compressed, and those alone; a checkout serves
 # them in place.
 WHITENOISE_USE_FINDERS = STATIC_ROOT is None
 WHITENOISE_KEEP_ONLY_HASHED_FILES = True
-STORAGES = {
+STORAGES: dict[str, Any] = {
     "staticfiles": {
         "BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"
         if STATIC_ROOT is None
@@ -232,6 +257,7 @@ SECURE_HSTS_INCLUDE_SUBDOMAINS = SECURE_HSTS_PRELOAD = _https
 # their key in the clear once per request without ever noticing.
 SECURE_REDIRECT_EXEMPT = [r"^(healthz|readyz)$", r"^api/"]
 SECURE_REFERRER_POLICY = "same-origin"
+SESSION_ENGINE = "accounts.sessions"
 SESSION_COOKIE_HTTPONLY = True
 X_FRAME_OPTIONS = "DENY"
 CONTENT_SECURITY_POLICY = {
@@ -248,45 +274,106 @@ CONTENT_SECURITY_POLICY = {
 }
 # Larger bodies answer 413. 1 MiB holds the longest message many times over.
 DATA_UPLOAD_MAX_MEMORY_SIZE = 1024 * 1024
-DEFAULT_EXCEPTION_REPORTER = "insitechat.error_reports.RedactingReporter"
+DEFAULT_EXCEPTION_REPORTER = "core.error_reports.RedactingReporter"
+DEFAULT_EXCEPTION_REPORTER_FILTER = "core.error_reports.SecretsFilter"
+
+# --- files that chatbots learn from, and sites that they read
+
+if env.S3_BUCKET and find_spec("storages") is None:
+    raise ImproperlyConfigured("S3_BUCKET is set; install the extra `s3` (django-storages[s3]).")
+# Files are read by the worker and served to nobody.
+STORAGES["default"] = (
+    {
+        "BACKEND": "storages.backends.s3.S3Storage",
+        "OPTIONS": {
+            "bucket_name": env.S3_BUCKET,
+            "endpoint_url": env.S3_ENDPOINT_URL or None,
+            "region_name": env.S3_REGION or None,
+            "access_key": env.S3_ACCESS_KEY_ID or None,
+            "secret_key": env.S3_SECRET_ACCESS_KEY or None,
+            "default_acl": "private",
+        },
+    }
+    if env.S3_BUCKET
+    else {"BACKEND": "django.core.files.storage.FileSystemStorage"}
+)
+MEDIA_ROOT = env.MEDIA_ROOT or DATA / "media"
+FILE_UPLOAD_PERMISSIONS = 0o600
+FILE_UPLOAD_DIRECTORY_PERMISSIONS = 0o700
+CRAWL_ALLOWED_HOSTS = env.CRAWL_ALLOWED_HOSTS
+CRAWL_DELAY_SECONDS = env.CRAWL_DELAY_SECONDS
 
 # --- chatbots' providers; one without its key or address does not answer (502)
 
-PROVIDER_TIMEOUT_SECONDS = env.float("PROVIDER_TIMEOUT_SECONDS", default=30.0)
-OPENAI_API_KEY = env.str("OPENAI_API_KEY", default="")
-OPENAI_BASE_URL = env.str("OPENAI_BASE_URL", default="https://api.openai.com/v1")
-OPENAI_MODEL = env.str("OPENAI_MODEL", default="gpt-4o-mini")
-GEMINI_API_KEY = env.str("GEMINI_API_KEY", default="")
-GEMINI_BASE_URL = env.str(
-    "GEMINI_BASE_URL", default="https://generativelanguage.googleapis.com/v1beta/openai/"
-)
-GEMINI_MODEL = env.str("GEMINI_MODEL", default="gemini-2.5-flash")
-OLLAMA_BASE_URL = env.str("OLLAMA_BASE_URL", default="http://127.0.0.1:11434")
-OLLAMA_MODEL = env.str("OLLAMA_MODEL", default="llama3.2")
-OLLAMA_CONTEXT_TOKENS = env.int("OLLAMA_CONTEXT_TOKENS", default=8192)
+PROVIDER_TIMEOUT_SECONDS = env.PROVIDER_TIMEOUT_SECONDS
+OPENAI_API_KEY = env.OPENAI_API_KEY
+OPENAI_BASE_URL = env.OPENAI_BASE_URL
+OPENAI_MODEL = env.OPENAI_MODEL
+GEMINI_API_KEY = env.GEMINI_API_KEY
+GEMINI_BASE_URL = env.GEMINI_BASE_URL
+GEMINI_MODEL = env.GEMINI_MODEL
+OLLAMA_BASE_URL = env.OLLAMA_BASE_URL
+OLLAMA_MODEL = env.OLLAMA_MODEL
+OLLAMA_CONTEXT_TOKENS = env.OLLAMA_CONTEXT_TOKENS
+# What finds passages by their meaning: offline in each process, or by one of the services above.
+EMBEDDER = env.EMBEDDER
+EMBEDDING_MODEL = env.EMBEDDING_MODEL
+
+# --- jobs
+
+WORKER_CONCURRENCY = env.WORKER_CONCURRENCY
+# If set, the worker touches this file every few seconds, for a health check of its container.
+WORKER_HEARTBEAT_FILE = env.WORKER_HEARTBEAT_FILE
+PROCRASTINATE_AUTODISCOVER_MODULE_NAME = "jobs"
+PROCRASTINATE_IMPORT_PATHS = ["core.mail", "core.retention", "chatbots.insights"]
+
+# --- metrics and traces
+
+# Where Prometheus reads metrics; nowhere without a port.
+METRICS_PORT = env.METRICS_PORT
+METRICS_BIND = env.METRICS_BIND
+# The rest of OpenTelemetry's variables is read by its own library.
+IS_TRACED = bool(env.OTEL_EXPORTER_OTLP_ENDPOINT or env.OTEL_EXPORTER_OTLP_TRACES_ENDPOINT)
+if IS_TRACED:
+    MIDDLEWARE.insert(1, "insitechat.tracing.trace_requests")
 
 # --- logs
+
+ACCESS_LOG = env.ACCESS_LOG
 
 LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,
-    "formatters": {
-        "line": {
-            "()": "insitechat.redaction.RedactingFormatter",
-            "format": "%(asctime)s %(levelname)s %(name)s %(message)s",
-        }
+    "formatters": {"line": {"()": FORMATS[env.LOG_FORMAT]}},
+    "filters": {
+        "request": {"()": lambda: name_request},
+        "news": {"()": lambda: is_news},
+        "rarely": {"()": Rarely, "seconds": 600},
     },
     "handlers": {
-        "console": {"class": "logging.StreamHandler", "formatter": "line"},
+        "console": {
+            "class": "logging.StreamHandler",
+            "formatter": "line",
+            "filters": ["request"],
+        },
     },
-    "root": {"handlers": ["console"], "level": env.str("LOG_LEVEL", default="INFO")},
+    "root": {"handlers": ["console"], "level": env.LOG_LEVEL},
     "loggers": {
         "django": {"handlers": [], "level": "INFO", "propagate": True},
         # Refused requests are everyday and could be sent by the million; failures are logged.
-        "django.request": {"level": "ERROR"},
+        "django.request": {"level": "ERROR", "filters": ["news"]},
         "django.security.DisallowedHost": {"level": "CRITICAL"},
+        "django.security.csrf": {"level": "ERROR"},
         # The client library logs each request it makes, addresses and all.
         "httpx2": {"level": "WARNING"},
         "openai": {"level": "WARNING"},
+        # The pool logs each checkout, and in an outage each attempt to connect.
+        "psycopg.pool": {"level": "CRITICAL"},
+        # It tells of every attempt to reach a collector that is away.
+        "opentelemetry": {"level": "ERROR"},
+        "opentelemetry.exporter.otlp.proto.http.trace_exporter": {"filters": ["rarely"]},
+        # At INFO it logs every step of every job.
+        "procrastinate": {"level": "WARNING"},
+        "procrastinate.utils": {"level": "CRITICAL"},  # it repeats other errors
     },
 }

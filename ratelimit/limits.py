@@ -1,7 +1,7 @@
-"""The values that the rate limiter speaks in."""
+"""The values of the rate limiter: a rule, the answer to a call, the state of a window."""
 
-from dataclasses import dataclass
-from typing import Protocol
+from dataclasses import dataclass, field
+from typing import Literal
 
 MICROSECONDS = 1_000_000
 
@@ -19,13 +19,15 @@ class Decision:
     """The answer to one call, with the numbers that it was made from.
 
     `remaining` calls are left in the window after this one; `reset_microseconds` from now the
-    oldest counted call leaves the window.
+    oldest counted call leaves the window. `made_by` says who knew it: Redis, this process, which
+    remembered that Redis had refused, or this process alone, during an outage of Redis.
     """
 
     limit: Limit
     allowed: bool
     remaining: int
     reset_microseconds: int
+    made_by: Literal["redis", "memory", "process"] = field(default="redis", compare=False)
 
     @property
     def counted(self) -> int:
@@ -64,18 +66,3 @@ class WindowState:
     def wait_seconds(self) -> int:
         """Whole seconds after which a call is allowed for certain."""
         return -(-self.wait_microseconds // MICROSECONDS)
-
-
-class LimitExceeded(Exception):
-    """A call is over its limit; the decision says when there is room again."""
-
-    def __init__(self, decision: Decision) -> None:
-        super().__init__(decision)
-        self.decision = decision
-
-
-class Window(Protocol):
-    """Counts calls per subject."""
-
-    def hit(self, subject: str, limit: Limit) -> Decision:
-        """Count one call of the subject if its limit allows it, atomically."""

@@ -5,15 +5,16 @@ import shutil
 import socket
 import subprocess
 import sys
+from contextlib import suppress
 from pathlib import Path
 
 import httpx2
 import psutil
 
-from insitechat.paths import PROJECT
+from insitechat.operations.paths import PROJECT
 from tests.conftest import wait_for
 
-CODE = ["accounts", "apikeys", "chatbots", "docs", "insitechat", "ratelimit"]
+CODE = ["accounts", "apikeys", "chatbots", "core", "docs", "insitechat", "ratelimit", "securitylog"]
 FILES = ["gunicorn.conf.py", "manage.py"]
 OURS = {"DATABASE_URL", "REDIS_URL", "SECRET_KEY", "PUBLIC_URL", "DJANGO_SETTINGS_MODULE"}
 
@@ -26,9 +27,7 @@ class Checkout:
         self.port = free_port()
         self.output = folder.parent / f"{folder.name}.out"
         for name in CODE:
-            shutil.copytree(
-                PROJECT / name, folder / name, ignore=shutil.ignore_patterns("__pycache__")
-            )
+            shutil.copytree(PROJECT / name, folder / name)  # compiled files too: they stay valid
         for name in FILES:
             shutil.copy(PROJECT / name, folder / name)
 
@@ -39,7 +38,7 @@ class Checkout:
     def start(self, **more: str) -> subprocess.Popen[bytes]:
         with self.output.open("wb") as output:
             return subprocess.Popen(
-                [sys.executable, "-m", "insitechat.local"],
+                [sys.executable, "-m", "insitechat.operations.local"],
                 cwd=self.folder,
                 env=self.environment(**more),
                 stdout=output,
@@ -70,8 +69,27 @@ class Checkout:
         return httpx2.get(
             f"http://127.0.0.1:{self.port}/api/v1{path}",
             headers={"Authorization": f"Bearer {key}"},
+            timeout=60,
             trust_env=False,
         )
+
+    def workers(self) -> list[psutil.Process]:
+        """Return the workers of jobs that run in here."""
+        found = []
+        for process in self.processes():
+            with suppress(psutil.Error):
+                if process.cmdline()[-2:] == ["manage.py", "worker"]:
+                    found.append(process)
+        return found
+
+    def server(self) -> psutil.Process:
+        """Return gunicorn's master, the one that has children."""
+        (master,) = (
+            process
+            for process in self.processes()
+            if process.cmdline()[-1] == "gunicorn" and process.children()
+        )
+        return master
 
     def processes(self) -> list[psutil.Process]:
         """Return what runs in here, or on data in here."""

@@ -11,21 +11,28 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryFile
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 import httpx2
 import pytest
+from django.conf import settings
 from django.core.cache import cache
 from django.db import connection
 from django.test import Client
+from pytest_django import DjangoDbBlocker
 
 from accounts.models import User
 from apikeys.services import CreatedKey, create_api_key
 from apikeys.usage import recorder
+from chatbots.knowledge.teaching import add_text_source
 from chatbots.models import Chatbot
-from chatbots.services import add_text_source, create_chatbot
-from insitechat.paths import PROJECT
+from chatbots.services import create_chatbot
+from insitechat.operations.paths import PROJECT
+from tests.pool import Pool
+
+if TYPE_CHECKING:
+    from tests.workers import Workers
 
 SHOP = """\
 # Returns
@@ -68,11 +75,45 @@ def _record_in_the_foreground() -> Iterator[None]:
     recorder.discard()
 
 
+@pytest.fixture(autouse=True, scope="session")
+def _wait_for_the_cache() -> Iterator[None]:
+    """Let the cache wait: a busy machine makes Redis slow, which is no outage."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("core.cache.TIMEOUT_SECONDS", 10.0)
+        yield
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _hash_passwords_quickly() -> Iterator[None]:
+    """Hash with the same function as ever, but not a million times; services of tests do."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("django.contrib.auth.hashers.PBKDF2PasswordHasher.iterations", 1000)
+        yield
+
+
 @pytest.fixture(autouse=True)
 def _forget_who_tried_how_often(worker_id: str) -> None:
     """Begin each test without throttled sign-ins; workers share an engine, not what is in it."""
     cache.key_prefix = f"test-{worker_id}"
     cache.clear()
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _queue_mail(django_test_environment: None) -> None:
+    """Have mail go through the queue as ever, and from there to Django's outbox."""
+    settings.MAIL_TRANSPORT = settings.EMAIL_BACKEND
+    settings.EMAIL_BACKEND = "core.mail.QueuedBackend"
+
+
+@pytest.fixture(autouse=True)
+def _forget_jobs(
+    request: pytest.FixtureRequest, django_db_blocker: DjangoDbBlocker
+) -> Iterator[None]:
+    """Empty the queue after tests that commit: Django empties the tables of its models alone."""
+    yield
+    if "transactional_db" in request.fixturenames:
+        with django_db_blocker.unblock(), connection.cursor() as cursor:
+            cursor.execute("TRUNCATE procrastinate_jobs, procrastinate_workers CASCADE")
 
 
 @pytest.fixture
@@ -129,6 +170,21 @@ def strangers_browser(stranger: User) -> Client:
     return client
 
 
+@pytest.fixture
+def make_pool(transactional_db: None) -> Iterator[Callable[..., Pool]]:
+    with pytest.MonkeyPatch.context() as patch:
+        made: list[Pool] = []
+
+        def make(size: int, *, request_seconds: float = 5.0, **options: Any) -> Pool:
+            patch.setattr("django.conf.settings.DATABASE_REQUEST_SECONDS", request_seconds)
+            made.append(Pool(size, request_seconds=request_seconds, **options))
+            return made[-1]
+
+        yield make
+        for pool in made:
+            pool.close()
+
+
 @contextmanager
 def statements_sent() -> Iterator[list[str]]:
     """Collect what the database does for this thread, as its protocol tells: SELECT, UPDATE, …"""
@@ -146,6 +202,11 @@ def statements_sent() -> Iterator[list[str]]:
             file.seek(0)
             done += re.findall(r'(?:Complete\s+"|(?=Error))(\w+)', file.read().decode())
     assert connection.connection.pgconn is server, "what another connection did is not known"
+
+
+def shown_headers(response: Any) -> dict[str, str]:
+    """Return the headers that may tell something; the request's id is random."""
+    return {name: value for name, value in response.items() if name != "X-Request-ID"}
 
 
 def detail(response: Any) -> str:
@@ -167,9 +228,17 @@ class Service:
 
     def client(self, key: str | None = None, **options: Any) -> httpx2.Client:
         headers = {"Authorization": f"Bearer {key}"} if key else {}
+        options = {"timeout": 120, **options}  # for a machine that is busy with other tests
         return httpx2.Client(
             base_url=f"{self.url}/api/v1", headers=headers, trust_env=False, **options
         )
+
+
+def database_url() -> str:
+    """Return where this test's data is, for processes of its own."""
+    settings = connection.settings_dict
+    host = quote(settings["HOST"], safe="/")
+    return f"postgresql://{settings['USER']}@/{settings['NAME']}?host={host}"
 
 
 def start_service(folder: Path, **environment: str) -> Service:
@@ -177,7 +246,6 @@ def start_service(folder: Path, **environment: str) -> Service:
     listener = socket.create_server(("127.0.0.1", 0))
     port = listener.getsockname()[1]
     log = folder / "gunicorn.log"
-    settings = connection.settings_dict
     with log.open("wb") as output:
         process = subprocess.Popen(
             [sys.executable, "-m", "gunicorn"],
@@ -185,8 +253,7 @@ def start_service(folder: Path, **environment: str) -> Service:
             env=os.environ
             | {
                 "BIND": f"fd://{listener.fileno()}",
-                "DATABASE_URL": f"postgresql://{settings['USER']}@/{settings['NAME']}"
-                f"?host={quote(settings['OPTIONS']['host'], safe='/')}",
+                "DATABASE_URL": database_url(),
                 "PUBLIC_URL": f"http://127.0.0.1:{port}",
                 "WEB_CONCURRENCY": "3",
             }
@@ -203,7 +270,7 @@ def start_service(folder: Path, **environment: str) -> Service:
 
 def stop_service(service: Service) -> None:
     service.process.terminate()
-    assert service.process.wait(30) == 0, service.log.read_text()
+    assert service.process.wait(120) == 0, service.log.read_text()
 
 
 def answers(url: str) -> bool:
@@ -216,7 +283,7 @@ def answers(url: str) -> bool:
 def wait_for(
     condition: Callable[[], bool],
     *,
-    within_seconds: float = 30,
+    within_seconds: float = 120,
     what: Callable[[], str] = lambda: "",
 ) -> float:
     """Wait until the condition holds; return the seconds that it took."""
@@ -229,9 +296,20 @@ def wait_for(
 
 @pytest.fixture(scope="session")
 def server(django_db_setup: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
-    service = start_service(tmp_path_factory.mktemp("server"))
+    # Its tests count exactly: on a busy machine calls may wait for PostgreSQL, none answers 503.
+    service = start_service(tmp_path_factory.mktemp("server"), DATABASE_REQUEST_SECONDS="60")
     yield service
     stop_service(service)
+
+
+@pytest.fixture
+def workers(transactional_db: None, tmp_path: Path) -> Iterator["Workers"]:
+    """Return what starts real workers on the data of this test."""
+    from tests.workers import Workers
+
+    workers = Workers(tmp_path)
+    yield workers
+    workers.close()
 
 
 @pytest.fixture

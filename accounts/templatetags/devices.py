@@ -1,4 +1,4 @@
-"""What a person sees of a browser's own description."""
+"""Template filter that describes a browser by its User-Agent."""
 
 from django import template
 

@@ -1,1 +1,1 @@
-"""One Django project for each peer, as small as its documentation has it."""
+"""One Django project per peer, as small as the documentation of its libraries shows it."""

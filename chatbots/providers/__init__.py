@@ -1,4 +1,4 @@
-"""Who answers: one small interface, four providers, configured by the environment."""
+"""Providers, which write the answers. The environment configures them."""
 
 from django.conf import settings
 
@@ -10,7 +10,7 @@ from chatbots.providers.openai_chat import OpenAIChatProvider
 
 
 def provider_for(chatbot: Chatbot) -> Provider:
-    """Return the provider that the chatbot's owner chose."""
+    """Return the provider that the chatbot's owner has chosen."""
     match Chatbot.Provider(chatbot.provider):
         case Chatbot.Provider.BUILTIN:
             return BuiltinProvider()
@@ -38,10 +38,10 @@ def provider_for(chatbot: Chatbot) -> Provider:
 
 
 def is_configured(provider: str) -> bool:
-    """Say whether the operator has given the provider what it needs; not whether it answers."""
-    needed = {
+    """Return whether the operator has set what the provider needs, not whether it answers."""
+    required = {
         Chatbot.Provider.CHATGPT: settings.OPENAI_API_KEY,
         Chatbot.Provider.GEMINI: settings.GEMINI_API_KEY,
         Chatbot.Provider.OLLAMA: settings.OLLAMA_BASE_URL,
     }
-    return bool(needed.get(Chatbot.Provider(provider), "nothing"))
+    return bool(required.get(Chatbot.Provider(provider), "nothing is required"))

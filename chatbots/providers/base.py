@@ -1,15 +1,15 @@
-"""What every provider of answers is asked, and how it may fail."""
+"""What providers have in common: what they are asked, and the exception of their failures."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal, Protocol
 
-from chatbots.retrieval import Findings
+from chatbots.retrieval.search import Findings
 
 
 @dataclass(frozen=True, slots=True)
 class Turn:
-    """A question that was asked before and the answer that it got."""
+    """A question and its answer, from earlier in the conversation."""
 
     question: str
     answer: str
@@ -17,7 +17,7 @@ class Turn:
 
 @dataclass(frozen=True, slots=True)
 class Prompt:
-    """All that an answer may be made from."""
+    """Everything that an answer may be made from."""
 
     question: str
     findings: Findings
@@ -26,17 +26,20 @@ class Prompt:
 
 
 class ProviderError(Exception):
-    """The provider did not answer: not configured, unreachable, too slow, or out of its mind."""
+    """The provider is not configured, cannot be reached, is too slow, or its answer is unusable."""
 
 
 class Provider(Protocol):
     def answer(self, prompt: Prompt) -> str | None:
-        """Answer from the prompt's passages; None: they hold no answer. Raises ProviderError."""
+        """Answer from the prompt's passages, or return None if they contain no answer.
+
+        Raises ProviderError, and TooManyWaiting if it would have to wait for a server.
+        """
 
 
 @dataclass(frozen=True, slots=True)
 class ChatMessage:
-    """One message as language models are sent it."""
+    """A message in the form in which language models take it."""
 
     role: Literal["system", "user", "assistant"]
     content: str

@@ -1,45 +1,74 @@
-"""Ollama, by its native protocol: the OpenAI-like one cuts long prompts without saying so."""
+"""Ollama by its native protocol. The OpenAI-compatible one silently truncates long prompts."""
 
+import json
+from collections.abc import Generator, Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
-from chatbots.providers.base import Prompt, ProviderError
-from chatbots.providers.deadline import within
-from chatbots.providers.prompting import messages, read_reply
+from chatbots.providers.base import ChatMessage, ProviderError
+from chatbots.providers.language_model import LanguageModel, as_text
+from core.patience import Patience
+
+# httpx2 and the client are imported where they are used, because most deployments do not.
 
 
-class OllamaProvider:
+class OllamaProvider(LanguageModel):
     def __init__(
         self, *, base_url: str, model: str, context_tokens: int, timeout_seconds: float
     ) -> None:
-        self.base_url = base_url
-        self.model = model
+        super().__init__(base_url=base_url, model=model, timeout_seconds=timeout_seconds)
         self.context_tokens = context_tokens
-        self.timeout_seconds = timeout_seconds
 
-    def answer(self, prompt: Prompt) -> str | None:
-        return within(self.timeout_seconds, lambda: self._ask(prompt))
+    @contextmanager
+    def errors(self) -> Iterator[None]:
+        import httpx2
 
-    def _ask(self, prompt: Prompt) -> str | None:
-        import httpx2  # here, since most processes never call it
+        try:
+            yield
+        except (httpx2.HTTPError, httpx2.InvalidURL) as error:
+            raise ProviderError(f"{self.base_url}: {type(error).__name__}") from error
+        except (KeyError, RecursionError, TypeError, ValueError) as error:
+            raise ProviderError(f"{self.base_url}: a response of an unknown shape") from error
 
-        body: dict[str, Any] = {
+    def ask(self, conversation: Sequence[ChatMessage]) -> object:
+        from chatbots.providers.client import http_client
+
+        response = http_client.post(
+            self._url, json=self._body(conversation), timeout=self.timeout_seconds
+        )
+        response.raise_for_status()
+        return response.json()["message"]["content"]
+
+    def pieces(
+        self, conversation: Sequence[ChatMessage], patience: Patience
+    ) -> Generator[str, None, None]:
+        from chatbots.providers.client import http_client
+
+        body = self._body(conversation) | {"stream": True}
+        with (
+            self.errors(),
+            http_client.stream("POST", self._url, json=body, timeout=patience) as response,
+        ):
+            response.raise_for_status()
+            for line in response.iter_lines():
+                part = json.loads(line)
+                if "error" in part:
+                    raise ProviderError(f"{self.base_url}: an error in the middle of the answer")
+                yield as_text(part["message"]["content"])
+                if part["done"]:
+                    return
+            raise ProviderError(f"{self.base_url}: the answer broke off")
+
+    @property
+    def _url(self) -> str:
+        return f"{self.base_url.rstrip('/')}/api/chat"
+
+    def _body(self, conversation: Sequence[ChatMessage]) -> dict[str, Any]:
+        return {
             "model": self.model,
             "stream": False,
             "options": {"num_ctx": self.context_tokens},
             "messages": [
-                {"role": message.role, "content": message.content} for message in messages(prompt)
+                {"role": message.role, "content": message.content} for message in conversation
             ],
         }
-        try:
-            response = httpx2.post(
-                f"{self.base_url.rstrip('/')}/api/chat", json=body, timeout=self.timeout_seconds
-            )
-            response.raise_for_status()
-            reply = response.json()["message"]["content"]
-        except (httpx2.HTTPError, httpx2.InvalidURL) as error:
-            raise ProviderError(f"{self.base_url}: {type(error).__name__}") from error
-        except (KeyError, TypeError, ValueError) as error:
-            raise ProviderError(f"{self.base_url}: an answer of another shape") from error
-        if not isinstance(reply, str) or not reply.strip():
-            raise ProviderError(f"{self.base_url}: an empty answer")
-        return read_reply(reply)

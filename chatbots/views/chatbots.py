@@ -1,9 +1,10 @@
-"""Chatbots: listing, making, setting up, pausing, deleting."""
+"""Chatbots: listing, creating, settings, pausing, deleting."""
 
 import uuid
 
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
+from django.core.paginator import Paginator
 from django.db import transaction
 from django.forms import model_to_dict
 from django.http import HttpResponse
@@ -13,24 +14,30 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 
 from accounts.models import User
 from chatbots import services
+from chatbots.caps import CapReached
 from chatbots.forms import PROMPT_TEMPLATES, CreateChatbotForm, SettingsForm
-from chatbots.models import Chatbot
+from chatbots.models import Chatbot, Source
 from chatbots.providers import is_configured
+from chatbots.training import add_text, resume_syncs
 from chatbots.views.page import (
-    OwnerRequest,
     access_chatbot,
     just_deleted,
     render_page,
     takes_long_texts,
 )
+from core.http import OwnerRequest
+
+CHATBOTS_ON_A_PAGE = 50
 
 
 @require_safe
 @login_required
 def list_chatbots(request: OwnerRequest) -> HttpResponse:
-    """List the chatbots; right after one was deleted, offer to have it back."""
+    """List the chatbots. Directly after one has been deleted, offer to restore it."""
+    chatbots = Chatbot.objects.owned_by(request.user.id).with_source_counts()
+    chatbots = chatbots.order_by("created_at", "id")  # a count drops the model's own order
     context = {
-        "chatbots": Chatbot.objects.owned_by(request.user.id).with_source_counts(),
+        "page": Paginator(chatbots, CHATBOTS_ON_A_PAGE).get_page(request.GET.get("page")),
         "deleted": just_deleted(request, Chatbot.objects.deleted_by(request.user.id)),
     }
     return render_page(request, "list.html", context)
@@ -41,11 +48,15 @@ def list_chatbots(request: OwnerRequest) -> HttpResponse:
 def create_chatbot(request: OwnerRequest) -> HttpResponse:
     form = CreateChatbotForm(request.POST or None)
     if request.method == "POST" and form.is_valid():
-        chatbot = create_with_text(request.user, **form.cleaned_data)
+        try:
+            chatbot = create_with_text(request.user, **form.cleaned_data)
+        except CapReached as error:
+            form.add_error(None, f"{error}.")
+            return render_page(request, "create.html", {"form": form}, status=400)
         messages.success(request, f"“{chatbot.name}” is ready.")
         warn_of_provider(request, chatbot)
-        trained = bool(form.cleaned_data["text"])
-        return redirect("chatbot-playground" if trained else "chatbot", chatbot.id)
+        has_source = bool(form.cleaned_data["text"])
+        return redirect("chatbot-playground" if has_source else "chatbot", chatbot.id)
     return render_page(request, "create.html", {"form": form}, status=400 if form.errors else 200)
 
 
@@ -53,7 +64,7 @@ def create_chatbot(request: OwnerRequest) -> HttpResponse:
 def create_with_text(owner: User, name: str, provider: str, text: str) -> Chatbot:
     chatbot = services.create_chatbot(owner, name, provider=provider)
     if text:
-        services.add_text_source(chatbot, "First text", text)
+        add_text(chatbot, "First text", text)
     return chatbot
 
 
@@ -92,7 +103,7 @@ def warn_of_provider(request: OwnerRequest, chatbot: Chatbot) -> None:
 def pause_chatbot(request: OwnerRequest, chatbot_id: uuid.UUID) -> HttpResponse:
     chatbot = access_chatbot(request, chatbot_id)
     Chatbot.objects.filter(pk=chatbot.pk).update(is_active=False)
-    messages.success(request, f"“{chatbot.name}” is paused and answers nobody.")
+    messages.success(request, f"“{chatbot.name}” is paused and does not answer.")
     return redirect("chatbot-settings", chatbot.id)
 
 
@@ -116,8 +127,9 @@ def delete_chatbot(request: OwnerRequest, chatbot_id: uuid.UUID) -> HttpResponse
 @require_POST
 @login_required
 def restore_chatbot(request: OwnerRequest, chatbot_id: uuid.UUID) -> HttpResponse:
-    mine = Chatbot.objects.deleted_by(request.user.id)
-    chatbot = get_object_or_404(mine, id=chatbot_id)
-    mine.filter(id=chatbot_id).restore()
+    deleted = Chatbot.objects.deleted_by(request.user.id)
+    chatbot = get_object_or_404(deleted, id=chatbot_id)
+    deleted.filter(id=chatbot_id).restore()
+    resume_syncs(Source.objects.alive().filter(chatbot=chatbot))
     messages.success(request, f"“{chatbot.name}” is back.")
     return redirect("chatbot", chatbot.id)

@@ -1,11 +1,12 @@
-"""How many of the month's messages are used, and by which chatbots."""
+"""The month's messages: how many are used, and by which chatbots."""
 
 from django.contrib.auth.decorators import login_required
 from django.http import HttpResponse
 from django.views.decorators.http import require_safe
 
 from chatbots.quota import usage_by_chatbot
-from chatbots.views.page import OwnerRequest, render_page
+from chatbots.views.page import render_page
+from core.http import OwnerRequest
 
 
 @require_safe

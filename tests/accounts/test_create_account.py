@@ -11,7 +11,9 @@ def create(email: str, password: str, monkeypatch: pytest.MonkeyPatch) -> None:
     call_command("create_account", email, "--password-stdin", stdout=io.StringIO())
 
 
-def test_it_makes_an_account_on_the_default_plan(db: None, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_command_creates_an_account_on_the_default_plan(
+    db: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
     create("New@Example.org", "correct horse battery", monkeypatch)
     user = User.objects.get()
     assert user.email == "new@example.org"
@@ -21,14 +23,14 @@ def test_it_makes_an_account_on_the_default_plan(db: None, monkeypatch: pytest.M
     assert user.plan == Plan.objects.default()
 
 
-def test_it_asks_twice_at_a_prompt(db: None, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_command_asks_for_the_password_twice(db: None, monkeypatch: pytest.MonkeyPatch) -> None:
     answers = iter(["correct horse battery", "correct horse battery"])
     monkeypatch.setattr("getpass.getpass", lambda _: next(answers))
     call_command("create_account", "new@example.org", stdout=io.StringIO())
     assert User.objects.get().check_password("correct horse battery")
 
 
-def test_two_answers_that_differ_make_nothing(db: None, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_passwords_that_differ_create_nothing(db: None, monkeypatch: pytest.MonkeyPatch) -> None:
     answers = iter(["correct horse battery", "correct horse batteri"])
     monkeypatch.setattr("getpass.getpass", lambda _: next(answers))
     with pytest.raises(CommandError, match="differ"):
@@ -44,10 +46,10 @@ def test_two_answers_that_differ_make_nothing(db: None, monkeypatch: pytest.Monk
         ("new@example.org", "", "too short"),
         ("new@example.org", "password", "too common"),
         ("new@example.org", "12345678901", "numeric"),
-        ("ALICE@example.org", "correct horse battery", "exists already"),
+        ("ALICE@example.org", "correct horse battery", "already exists"),
     ],
 )
-def test_what_does_not_fit_is_said_and_makes_nothing(
+def test_invalid_input_is_explained_and_creates_nothing(
     alice: User, email: str, password: str, reason: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with pytest.raises(CommandError, match=reason):

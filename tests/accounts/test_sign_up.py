@@ -1,15 +1,17 @@
-"""Signing up, confirming the address, signing in, and what strangers learn from it."""
+"""Signing up, confirming the address, signing in, and what these tell a stranger."""
 
+import io
 import re
 from typing import Any
 
 import pytest
-from django.core import mail
 from django.core.cache import cache
+from django.core.management import call_command
 from django.test import Client
 
 from accounts.models import Plan, User
-from accounts.security_log import Kind
+from securitylog.security_events import EMAIL_CONFIRMED
+from tests.jobs import delivered
 
 EMAIL = "new@example.org"
 PASSWORD = "correct horse battery"
@@ -22,19 +24,19 @@ def text(response: Any) -> str:
 
 
 def link(message: Any = None) -> str:
-    """Return the path of the link in a mail, the latest one if none is given."""
-    message = message or mail.outbox[-1]
-    found = re.search(r"http://testserver(\S+)", message.body)
-    assert found, message.body
-    return found[1]
+    """Return the path of the link in the given message, or else in the latest."""
+    message = message or delivered()[-1]
+    url = re.search(r"http://testserver(\S+)", message.body)
+    assert url, message.body
+    return url[1]
 
 
 def sign_up(client: Client, email: str = EMAIL, password: str = PASSWORD) -> Any:
     return client.post("/sign-up/", {"email": email, "password1": password})
 
 
-def sign_in(client: Client, email: str = EMAIL, password: str = PASSWORD, **more: Any) -> Any:
-    return client.post("/sign-in/", {"login": email, "password": password, **more})
+def sign_in(client: Client, email: str = EMAIL, password: str = PASSWORD, **fields: Any) -> Any:
+    return client.post("/sign-in/", {"login": email, "password": password, **fields})
 
 
 def is_signed_in(client: Client) -> bool:
@@ -42,8 +44,8 @@ def is_signed_in(client: Client) -> bool:
 
 
 @pytest.fixture
-def confirming(settings: Any) -> None:
-    """Ask for confirmed addresses, as the service does once it can send mail."""
+def requires_confirmation(settings: Any) -> None:
+    """Require confirmed addresses, as the service does when it can send mail."""
     settings.ACCOUNT_EMAIL_VERIFICATION = "mandatory"
 
 
@@ -54,33 +56,35 @@ def owner(alice: User) -> User:
     return alice
 
 
-def test_up_confirmed_and_in(db: None, confirming: None) -> None:
+def test_new_account_signs_in_once_its_address_is_confirmed(
+    db: None, requires_confirmation: None
+) -> None:
     client = Client()
     answer = sign_up(client, "New@Example.org")
     assert answer.headers["Location"] == "/sign-up/confirm/"
-    assert "Look into your mail" in text(client.get("/sign-up/confirm/"))
+    assert "Check your e-mail" in text(client.get("/sign-up/confirm/"))
     user = User.objects.get()
     assert user.email == EMAIL
     assert user.plan == Plan.objects.default()
     assert user.check_password(PASSWORD)
     assert not user.is_staff
     assert not is_signed_in(client)
-    assert sign_in(client).headers["Location"] == "/sign-up/confirm/"
+    sign_in(client)
     assert not is_signed_in(client)
-    assert mail.outbox[0].to == [EMAIL]
-    page = client.get(link(mail.outbox[0]))
+    assert delivered()[0].to == [EMAIL]
+    page = client.get(link(delivered()[0]))
     assert EMAIL in text(page)
-    client.post(link(mail.outbox[0]))
-    assert sign_in(client).headers["Location"] == KEYS
+    client.post(link(delivered()[0]))
+    assert sign_in(client).headers["Location"] == "/dashboard/"
     assert is_signed_in(client)
-    assert Kind.EMAIL_CONFIRMED in {event.kind for event in user.security_events.all()}
+    assert EMAIL_CONFIRMED in {event.kind for event in user.security_events.all()}
 
 
-def test_without_mail_one_is_in_at_once(db: None) -> None:
+def test_sign_up_signs_in_at_once_if_no_mail_can_be_sent(db: None) -> None:
     client = Client()
     sign_up(client)
     assert is_signed_in(client)
-    assert mail.outbox
+    assert delivered()
 
 
 @pytest.mark.parametrize(
@@ -93,7 +97,7 @@ def test_without_mail_one_is_in_at_once(db: None) -> None:
         (EMAIL, "new@example.org", "id_password1_error"),
     ],
 )
-def test_what_does_not_fit_is_said_beside_its_field(
+def test_invalid_field_gets_an_error_and_the_focus(
     db: None, email: str, password: str, field: str
 ) -> None:
     answer = text(sign_up(Client(), email, password))
@@ -102,17 +106,57 @@ def test_what_does_not_fit_is_said_beside_its_field(
     assert not User.objects.exists()
 
 
-def test_a_taken_address_answers_as_a_free_one(owner: User, confirming: None) -> None:
+def test_taken_address_is_answered_like_a_free_one(
+    owner: User, requires_confirmation: None
+) -> None:
     taken, free = Client(), Client()
     answers = [sign_up(taken, owner.email), sign_up(free)]
     assert [(answer.status_code, answer.headers["Location"]) for answer in answers] == [
         (302, "/sign-up/confirm/")
     ] * 2
-    assert mail.outbox[0].to == [owner.email]
-    assert "has an account already" in mail.outbox[0].body
+    assert delivered()[0].to == [owner.email]
+    assert "already has an account" in delivered()[0].body
     assert User.objects.filter(email=owner.email).count() == 1
     owner.refresh_from_db()
     assert owner.check_password(PASSWORD)
+
+
+def test_a_later_sign_in_does_not_tell_which_address_was_free(
+    owner: User, requires_confirmation: None
+) -> None:
+    """The right password of an unconfirmed account and a wrong one of another are answered alike.
+
+    So is every further attempt, the throttled ones included.
+    """
+    for email in (owner.email, EMAIL):
+        sign_up(Client(), email, "my own password")
+    before = len(delivered())
+    for _ in range(FAILURES_ALLOWED + 1):
+        answers = [sign_in(Client(), email, "my own password") for email in (owner.email, EMAIL)]
+        shown = [
+            re.sub('value="[^"]*"|nonce="[^"]*"', "", text(answer).replace(owner.email, EMAIL))
+            for answer in answers
+        ]
+        assert [answer.status_code for answer in answers] == [200, 200]
+        assert shown[0] == shown[1]
+        assert set(answers[0].cookies) == set(answers[1].cookies)
+    assert len(delivered()) == before  # the link of the sign-up was sent a moment ago
+
+
+def test_sign_up_hashes_a_password_for_a_taken_address_too(
+    owner: User, requires_confirmation: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    hashed_for = []
+    set_password = User.set_password
+
+    def set_and_note(user: User, password: str | None) -> None:
+        hashed_for.append(user.email)
+        set_password(user, password)
+
+    monkeypatch.setattr(User, "set_password", set_and_note)
+    for email in (owner.email, EMAIL):
+        sign_up(Client(), email)
+    assert len(hashed_for) == 2
 
 
 def test_forms_need_a_csrf_token(owner: User) -> None:
@@ -121,15 +165,15 @@ def test_forms_need_a_csrf_token(owner: User) -> None:
         assert client.post(path, {"login": owner.email, "password": PASSWORD}).status_code == 403
 
 
-def test_a_wrong_password_and_a_wrong_address_are_told_apart_by_nothing(owner: User) -> None:
+def test_wrong_password_and_unknown_address_get_the_same_answer(owner: User) -> None:
     wrong = sign_in(Client(), owner.email, "wrong")
-    nobody = sign_in(Client(), "nobody@example.org", "wrong")
-    for answer in (wrong, nobody):
+    unknown = sign_in(Client(), "nobody@example.org", "wrong")
+    for answer in (wrong, unknown):
         assert answer.status_code == 200
-        assert "The e-mail address or the password is not right." in text(answer)
+        assert "The e-mail address or the password is wrong." in text(answer)
 
 
-def test_guessing_is_throttled_also_for_the_right_password(owner: User) -> None:
+def test_throttled_account_refuses_the_right_password_too(owner: User) -> None:
     for number in range(FAILURES_ALLOWED):
         sign_in(Client(), owner.email, f"wrong {number}")
     client = Client(REMOTE_ADDR="192.0.2.9")
@@ -140,14 +184,14 @@ def test_guessing_is_throttled_also_for_the_right_password(owner: User) -> None:
     assert is_signed_in(client)
 
 
-def test_one_address_cannot_try_all_accounts(db: None) -> None:
+def test_one_ip_address_cannot_try_many_accounts(db: None) -> None:
     answers = [sign_in(Client(), f"{number}@example.org", "wrong") for number in range(31)]
     assert "Too many sign-ins have failed" in text(answers[10])
     assert answers[30].status_code == 429
-    assert "Too many tries" in text(answers[30])
+    assert "Too many attempts" in text(answers[30])
 
 
-def test_a_disabled_account_does_not_get_in(owner: User) -> None:
+def test_disabled_account_cannot_sign_in(owner: User) -> None:
     User.objects.filter(id=owner.id).update(is_active=False)
     client = Client()
     assert sign_in(client, owner.email).headers["Location"] == "/disabled/"
@@ -155,14 +199,14 @@ def test_a_disabled_account_does_not_get_in(owner: User) -> None:
     assert not is_signed_in(client)
 
 
-def test_one_goes_on_where_one_wanted_to_and_nowhere_else(owner: User) -> None:
-    here = sign_in(Client(), owner.email, next="/dashboard/security-log/")
-    assert here.headers["Location"] == "/dashboard/security-log/"
-    away = sign_in(Client(), owner.email, next="https://evil.example/")
-    assert away.headers["Location"] == KEYS
+def test_sign_in_continues_to_pages_of_this_site_only(owner: User) -> None:
+    inside = sign_in(Client(), owner.email, next="/dashboard/security-log/")
+    assert inside.headers["Location"] == "/dashboard/security-log/"
+    outside = sign_in(Client(), owner.email, next="https://evil.example/")
+    assert outside.headers["Location"] == "/dashboard/"
 
 
-def test_signing_out_takes_a_post(owner: User) -> None:
+def test_signing_out_needs_a_post(owner: User) -> None:
     client = Client()
     sign_in(client, owner.email)
     assert "Sign out?" in text(client.get("/sign-out/"))
@@ -171,15 +215,17 @@ def test_signing_out_takes_a_post(owner: User) -> None:
     assert not is_signed_in(client)
 
 
-def test_accounts_that_the_operator_made_are_confirmed(confirming: None, make_user: Any) -> None:
+def test_accounts_created_by_the_operator_are_confirmed(
+    requires_confirmation: None, make_user: Any
+) -> None:
     make_user(EMAIL, PASSWORD)
     client = Client()
     sign_in(client)
     assert is_signed_in(client)
-    assert mail.outbox == []
+    assert delivered() == []
 
 
-def test_staff_sign_in_as_everybody_does(db: None) -> None:
+def test_staff_sign_in_on_the_same_page(db: None) -> None:
     User.objects.create_superuser(EMAIL, PASSWORD)
     client = Client()
     assert client.get("/admin/").status_code == 302
@@ -192,10 +238,10 @@ def test_staff_sign_in_as_everybody_does(db: None) -> None:
 
 
 class TestForgottenPassword:
-    def test_a_link_sets_a_new_one_once(self, owner: User) -> None:
+    def test_link_sets_a_new_password_once(self, owner: User) -> None:
         client = Client()
         asked = client.post("/forgotten-password/", {"email": "ALICE@example.org"}, follow=True)
-        assert "Look into your mail" in text(asked)
+        assert "Check your e-mail" in text(asked)
         path = link()
         form = client.get(path, follow=True)
         form_path = form.redirect_chain[-1][0]
@@ -207,15 +253,49 @@ class TestForgottenPassword:
         assert owner.check_password("a new long phrase")
         assert "no longer works" in text(Client().get(path, follow=True))
 
-    def test_it_tells_nobody_who_has_an_account(self, owner: User) -> None:
+    def test_answer_does_not_tell_who_has_an_account(self, owner: User) -> None:
         known = Client().post("/forgotten-password/", {"email": owner.email})
         unknown = Client().post("/forgotten-password/", {"email": "nobody@example.org"})
         assert known.headers["Location"] == unknown.headers["Location"]
 
-    def test_links_name_the_public_address(self, owner: User) -> None:
+    def test_link_has_the_public_address_whatever_the_host(self, owner: User) -> None:
         Client().post("/forgotten-password/", {"email": owner.email}, headers={"host": "localhost"})
-        assert "http://testserver/forgotten-password/" in mail.outbox[-1].body
+        assert "http://testserver/forgotten-password/" in delivered()[-1].body
 
-    def test_a_made_up_link_is_refused(self, owner: User) -> None:
+    def test_invented_link_is_refused(self, owner: User) -> None:
         page = Client().get(f"/forgotten-password/{owner.id.hex}-abc-def/")
         assert "no longer works" in text(page)
+
+
+class TestClosedSignUp:
+    @pytest.fixture(autouse=True)
+    def _closed(self, settings: Any) -> None:
+        settings.SIGN_UP_IS_OPEN = False
+
+    def test_sign_up_is_refused(self, db: None) -> None:
+        assert "Sign-up is closed" in text(Client().get("/sign-up/"))
+        assert "Sign-up is closed" in text(sign_up(Client()))
+        assert not User.objects.exists()
+
+    def test_sign_in_page_does_not_offer_it(self, db: None) -> None:
+        assert "/sign-up/" not in text(Client().get("/sign-in/"))
+
+    def test_command_line_still_creates_accounts(
+        self, db: None, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr("sys.stdin", io.StringIO(f"{PASSWORD}\n"))
+        call_command("create_account", EMAIL, "--password-stdin", stdout=io.StringIO())
+        client = Client()
+        sign_in(client)
+        assert is_signed_in(client)
+
+    def test_staff_still_create_accounts(self, make_user: Any) -> None:
+        client = Client()
+        client.force_login(User.objects.create_superuser("staff@example.org"))
+        account = {"email": EMAIL, "plan": Plan.objects.default().pk, "usable_password": "false"}
+        client.post("/admin/accounts/user/add/", account)
+        assert User.objects.filter(email=EMAIL).exists()
+
+
+def test_sign_in_page_offers_an_open_sign_up(db: None) -> None:
+    assert 'href="/sign-up/"' in text(Client().get("/sign-in/"))

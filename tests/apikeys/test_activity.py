@@ -14,14 +14,21 @@ from django.utils import timezone
 from hypothesis import given
 from hypothesis import strategies as st
 
-from accounts.models import Plan, SecurityEvent, User
-from apikeys.activity import OUTCOMES, Slot, draw_bars, draw_slots, read_history
-from apikeys.models import ApiKey, HourlyCalls, window_of
+from accounts.models import Plan, User
+from apikeys.activity import OUTCOMES, Slot, draw_bars, draw_slots, read_peak
+from apikeys.jobs import delete_old_hourly_calls, log_expiries
+from apikeys.lookup import window_of
+from apikeys.models import ApiKey, HourlyCalls
+from apikeys.security_events import API_KEY_EXPIRED
 from apikeys.services import CreatedKey, create_api_key, log_expired_keys, revoke_api_key
-from apikeys.usage import Answers, Calls, recorder, tidy, write_calls
+from apikeys.usage import recorder
+from apikeys.usage_rows import Answers, Calls, write_calls
 from chatbots.models import Chatbot
+from core.charts import axis_top
 from ratelimit.limiter import limiter_for
 from ratelimit.limits import MICROSECONDS, Limit, WindowState
+from securitylog.models import SecurityEvent
+from securitylog.origin import Actor
 from tests.conftest import ApiClient, Service, wait_for
 
 NOON = datetime(2026, 3, 15, 12, tzinfo=UTC)
@@ -47,7 +54,7 @@ def test_every_answer_is_counted_by_its_status(
         assert api.get("/chatbots").status_code == 429
     recorder.write()
     assert counts() == {200: 50, 404: 9, 400: 1, 429: 7}
-    assert read_history(alices_key.api_key.id).peak == 60
+    assert read_peak(alices_key.api_key.id) == 60
 
 
 def test_counts_of_several_writes_add_up(alices_key: CreatedKey) -> None:
@@ -58,13 +65,13 @@ def test_counts_of_several_writes_add_up(alices_key: CreatedKey) -> None:
     assert (row.hour, row.count, row.peak) == (NOON, 8, 9)
 
 
-def test_a_key_that_is_gone_keeps_nobody_from_being_counted(alices_key: CreatedKey) -> None:
+def test_calls_of_a_deleted_key_are_skipped_and_others_counted(alices_key: CreatedKey) -> None:
     gone = Answers(uuid.uuid4(), NOON, 200)
     write_calls({gone: Calls(1, 1), gone._replace(key_id=alices_key.api_key.id): Calls(1, 1)})
     assert HourlyCalls.objects.get().api_key_id == alices_key.api_key.id
 
 
-def test_processes_that_count_the_same_keys_do_not_lock_each_other_out(
+def test_processes_that_count_the_same_keys_do_not_deadlock(
     transactional_db: None,
 ) -> None:
     owner = User.objects.create_user("a@example.org")
@@ -90,7 +97,7 @@ def test_400_calls_over_40_connections_are_all_counted(service: Service) -> None
 
     with ThreadPoolExecutor(40) as pool:
         list(pool.map(ten, range(40)))
-    wait_for(lambda: counts() == {200: 60, 429: 340}, within_seconds=10)
+    wait_for(lambda: counts() == {200: 60, 429: 340})
     assert max(row.peak for row in HourlyCalls.objects.all()) == 60
 
 
@@ -98,7 +105,7 @@ def test_old_counts_are_forgotten(alices_key: CreatedKey) -> None:
     recent = timezone.now() - timedelta(days=30)
     for hour in (recent, recent - timedelta(days=2)):
         write_calls({Answers(alices_key.api_key.id, hour, 200): Calls(1, 1)})
-    tidy()
+    delete_old_hourly_calls()
     assert HourlyCalls.objects.get().hour == recent
 
 
@@ -113,13 +120,15 @@ def test_old_counts_are_forgotten(alices_key: CreatedKey) -> None:
         (241, [5, 6, 7], [7] + [None] * 80, 3),
     ],
 )
-def test_slots(requests: int, seconds: list[int], slots: list[int | None], size: int) -> None:
+def test_slots_are_drawn_in_the_order_in_which_they_become_free(
+    requests: int, seconds: list[int], slots: list[int | None], size: int
+) -> None:
     leaves = tuple(second * MICROSECONDS for second in seconds)
     drawn = draw_slots(WindowState(Limit(requests), leaves, is_shared=True))
-    assert drawn == ([Slot(one) for one in slots], size)
+    assert drawn == ([Slot(seconds) for seconds in slots], size)
 
 
-def test_a_part_of_a_second_is_waited_for_in_full() -> None:
+def test_waiting_times_are_rounded_up_to_whole_seconds() -> None:
     state = WindowState(Limit(1), (6 * MICROSECONDS + 1,), is_shared=True)
     assert draw_slots(state) == ([Slot(7)], 1)
     assert state.wait_seconds == 7
@@ -127,19 +136,20 @@ def test_a_part_of_a_second_is_waited_for_in_full() -> None:
 
 @pytest.mark.parametrize(("count", "wait"), [(1, 0), (2, 10), (3, 20), (4, 30)])
 def test_the_wait_is_for_the_call_that_makes_room(count: int, wait: int) -> None:
-    leaves = tuple(10 * MICROSECONDS * (one + 1) for one in range(count))
+    leaves = tuple(10 * MICROSECONDS * (number + 1) for number in range(count))
     assert WindowState(Limit(2), leaves, is_shared=True).wait_seconds == wait
 
 
 @given(st.lists(st.lists(st.integers(0, 10**6), min_size=len(OUTCOMES), max_size=len(OUTCOMES))))
 def test_bars_never_leave_the_chart(columns: list[list[int]]) -> None:
-    for bars in draw_bars(columns):
+    top = axis_top(max(map(sum, columns), default=0))
+    for bars in draw_bars(columns, top):
         for bottom, top in re.findall(r"M\d+ ([\d.]+)V([\d.]+)", bars.path):
             assert 0 <= float(top) < float(bottom) <= 100
 
 
-def test_the_tallest_bar_fills_the_chart() -> None:
-    answered, limited, _, failed = draw_bars([[1, 0, 0, 1], [3, 1, 0, 0]])
+def test_bars_are_stacked() -> None:
+    answered, limited, _, failed = draw_bars([[1, 0, 0, 1], [3, 1, 0, 0]], top=4)
     assert answered.path == "M0 100V75M1 100V25"
     assert limited.path == "M1 25V0"
     assert failed.path == "M0 75V50"
@@ -150,7 +160,9 @@ def peek(alices_key: CreatedKey) -> Callable[[], WindowState]:
     return lambda: limiter_for(settings.REDIS_URL).peek(*window_of(alices_key.api_key.id, 60))
 
 
-def test_looking_counts_nothing(api: ApiClient, peek: Callable[[], WindowState]) -> None:
+def test_peeking_at_a_window_counts_no_call(
+    api: ApiClient, peek: Callable[[], WindowState]
+) -> None:
     api.get("/chatbots")
     for _ in range(100):
         state = peek()
@@ -167,7 +179,8 @@ def text(response: Any) -> str:
 def test_the_page_of_a_key_without_calls(browser: Client, alices_key: CreatedKey) -> None:
     shown = text(browser.get(page(alices_key.api_key.id)))
     assert "A call now: allowed. 60 of 60 calls are left" in shown
-    assert "No calls yet." in shown
+    assert "No calls in the last 30 days" in shown
+    assert "This key has not been used yet." in shown
 
 
 def test_the_page_of_a_key_at_its_limit(
@@ -191,16 +204,41 @@ def test_the_page_of_a_key_that_has_ended(browser: Client, alices_key: CreatedKe
     )
 
 
-def test_a_days_hours(browser: Client, alices_key: CreatedKey) -> None:
+def test_the_page_shows_the_hours_of_a_day(browser: Client, alices_key: CreatedKey) -> None:
     hour = timezone.now().replace(hour=9, minute=0, second=0, microsecond=0) - timedelta(days=2)
     write_calls({Answers(alices_key.api_key.id, hour, 502): Calls(1234, 1)})
     shown = text(browser.get(page(alices_key.api_key.id, f"?day={hour:%Y-%m-%d}")))
     assert "09:000001,2341,234" in shown  # three zeros, then the number and the sum
     assert "1,234 × 502" in shown
+    assert f"{hour:%a} {hour.day} {hour:%b}, 09:001,234 failed" in shown
+
+
+@pytest.mark.parametrize(
+    ("span", "columns"), [("", 30), ("span=30d", 30), ("span=7d", 168), ("span=24h", 24)]
+)
+def test_each_column_of_the_chart_names_its_calls(
+    browser: Client, alices_key: CreatedKey, span: str, columns: int
+) -> None:
+    hour = timezone.now().replace(minute=0, second=0, microsecond=0)
+    write_calls({Answers(alices_key.api_key.id, hour, 200): Calls(3, 1)})
+    shown = browser.get(page(alices_key.api_key.id, f"?{span}")).content.decode()
+    assert shown.count("no calls") == columns - 1
+    assert shown.count("3 answered") == 1
+
+
+def test_a_window_is_shown_on_its_own(
+    browser: Client, strangers_browser: Client, api: ApiClient, alices_key: CreatedKey
+) -> None:
+    api.get("/chatbots")
+    window = page(alices_key.api_key.id, "window/")
+    assert "59 of 60 calls are left" in text(browser.get(window))
+    assert strangers_browser.get(window).status_code == 404
 
 
 @pytest.mark.parametrize("day", ["2026-02-31", "x", "", "1999-01-01"])
-def test_other_days_do_no_harm(browser: Client, alices_key: CreatedKey, day: str) -> None:
+def test_the_page_ignores_a_day_that_is_none(
+    browser: Client, alices_key: CreatedKey, day: str
+) -> None:
     assert browser.get(page(alices_key.api_key.id, f"?day={day}")).status_code == 200
 
 
@@ -212,10 +250,30 @@ def test_without_signing_in_there_is_no_page(alices_key: CreatedKey) -> None:
     assert Client().get(page(alices_key.api_key.id)).status_code == 302
 
 
-def test_the_page_asks_little(browser: Client, alices_key: CreatedKey) -> None:
+def test_the_page_sends_at_most_six_queries(browser: Client, alices_key: CreatedKey) -> None:
     with CaptureQueriesContext(connection) as queries:
         browser.get(page(alices_key.api_key.id))
-    assert len(queries) <= 5  # session, user, plan, key, history
+    assert len(queries) <= 6  # session, user, plan, key, peak, history
+
+
+def test_the_list_shows_the_calls_of_all_keys_by_one_query(
+    browser: Client, alice: User, api: ApiClient, alices_key: CreatedKey
+) -> None:
+    def queries_of_the_list() -> int:
+        with CaptureQueriesContext(connection) as queries:
+            browser.get("/dashboard/developer/api-keys/")
+        return len(queries)
+
+    of_one_key = queries_of_the_list()
+    write_calls({Answers(alices_key.api_key.id, timezone.now(), 200): Calls(7, 1)})
+    for number in range(4):
+        create_api_key(alice, str(number))
+    api.get("/chatbots")
+    assert queries_of_the_list() == of_one_key
+    shown = browser.get("/dashboard/developer/api-keys/").content.decode()
+    assert "Calls with Production on each of the last 30 days: from 0 to 7" in shown
+    assert "1 of 60" in shown
+    assert shown.count("0 of 60") == 4
 
 
 def test_a_plans_own_limit_is_drawn(browser: Client, alice: User, alices_key: CreatedKey) -> None:
@@ -234,23 +292,23 @@ def expire(created: CreatedKey, ago: timedelta) -> datetime:
 
 
 def expiries() -> list[SecurityEvent]:
-    return list(SecurityEvent.objects.filter(kind=SecurityEvent.Kind.API_KEY_EXPIRED))
+    return list(SecurityEvent.objects.filter(kind=API_KEY_EXPIRED))
 
 
 def test_an_expired_key_is_logged_once_with_its_moment(alices_key: CreatedKey) -> None:
     expires_at = expire(alices_key, timedelta(minutes=3))
     for _ in range(2):
-        tidy()
+        log_expiries()
     (event,) = expiries()
     assert event.created_at == expires_at
-    assert event.actor == SecurityEvent.Actor.SERVICE
+    assert event.actor == Actor.SERVICE
     assert event.details["prefix"] == alices_key.token.prefix
 
 
 def test_a_key_that_was_revoked_before_it_expired_is_not_logged(alices_key: CreatedKey) -> None:
     revoke_api_key(alices_key.api_key.owner_id, str(alices_key.api_key.id))
     expire(alices_key, timedelta())
-    tidy()
+    log_expiries()
     assert not expiries()
 
 

@@ -6,7 +6,7 @@ from django.test import Client
 from accounts.models import User
 from apikeys import tokens
 from apikeys.services import CreatedKey, create_api_key, revoke_api_key
-from tests.conftest import ApiClient, detail, statements_sent
+from tests.conftest import ApiClient, detail, shown_headers, statements_sent
 
 DAMAGES: dict[str, Callable[[str], str]] = {
     "cut short": lambda key: key[:-1],
@@ -43,7 +43,7 @@ HEADERS: dict[str, Callable[[str], str]] = {
 def call(authorization: str | None) -> tuple[int, bytes, dict[str, str]]:
     headers = {} if authorization is None else {"Authorization": authorization}
     response = Client().get("/api/v1/chatbots", headers=headers)
-    return response.status_code, response.content, dict(response.headers)
+    return response.status_code, response.content, shown_headers(response)
 
 
 UNAUTHORIZED = b'{"detail": "Unauthorized"}'

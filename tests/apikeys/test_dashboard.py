@@ -4,7 +4,7 @@ from typing import Any
 import pytest
 from django.test import Client
 
-from accounts.models import User
+from accounts.models import Plan, User
 from apikeys.models import ApiKey
 from apikeys.services import CreatedKey, create_api_key, revoke_api_key
 from tests.conftest import ApiClient
@@ -76,6 +76,19 @@ def test_at_the_cap_it_says_what_to_do(signed_in: Client, alice: User) -> None:
     assert not KEY.search(text(refused))
 
 
+def test_at_the_cap_on_all_keys_the_form_says_so(
+    signed_in: Client, alice: User, alices_key: CreatedKey
+) -> None:
+    alice.plan = Plan.objects.create(name="Small", max_api_keys=1)
+    alice.save()
+    rotate = f"{LIST}{alices_key.api_key.id}/rotate/"
+    for url, form in ((CREATE, {"name": "second"}), (rotate, {"grace": "0"})):
+        refused = signed_in.post(url, form)
+        assert refused.status_code == 400
+        assert "Maximum 1 API keys allowed, revoked and expired ones included." in text(refused)
+    assert ApiKey.objects.get().is_active
+
+
 def test_revoking_asks_first_and_then_ends_the_key(
     signed_in: Client, alices_key: CreatedKey
 ) -> None:
@@ -114,7 +127,7 @@ def test_signing_in_and_out(alice: User) -> None:
     client = Client()
     wrong = client.post("/sign-in/", {"login": alice.email, "password": "wrong"})
     assert wrong.status_code == 200
-    assert "The e-mail address or the password is not right." in text(wrong)
+    assert "The e-mail address or the password is wrong." in text(wrong)
     right = client.post(
         "/sign-in/", {"login": "ALICE@example.org", "password": "correct horse battery"}
     )

@@ -3,15 +3,16 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
-from django.db import DatabaseError, connection
+from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from accounts.models import User
 from apikeys import usage
-from apikeys.models import ApiKey, HourlyCalls
+from apikeys.models import ApiKey
 from apikeys.services import CreatedKey, create_api_key
-from apikeys.usage import UsageRecorder, recorder, write_last_uses
+from apikeys.usage import recorder
+from apikeys.usage_rows import write_last_uses
 from tests.conftest import (
     ApiClient,
     Service,
@@ -39,7 +40,7 @@ def test_a_good_call_is_recorded_with_its_time(api: ApiClient, alices_key: Creat
 
 
 @pytest.mark.parametrize(("method", "path"), [("GET", "/nowhere"), ("PUT", "/chatbots")])
-def test_a_failed_call_is_not(
+def test_a_failed_call_is_not_recorded_as_a_use(
     api: ApiClient, alices_key: CreatedKey, method: str, path: str
 ) -> None:
     assert api.request(method, path).status_code >= 400
@@ -76,38 +77,20 @@ def test_a_later_time_is_never_overwritten_by_an_earlier_one(alices_key: Created
     assert last_used(alices_key) == NOON
 
 
-def test_a_key_that_is_gone_does_no_harm(alices_key: CreatedKey) -> None:
+def test_the_use_of_a_deleted_key_is_skipped(alices_key: CreatedKey) -> None:
     write_last_uses({uuid.uuid4(): NOON, alices_key.api_key.id: NOON})
     assert last_used(alices_key) == NOON
 
 
-def test_what_the_database_refused_is_written_later(
-    alices_key: CreatedKey, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    own = UsageRecorder()
-    own.in_background = False
-    own.record(alices_key.api_key.id)
-
-    def refuse(*_: object) -> None:
-        raise DatabaseError("gone")
-
-    with monkeypatch.context() as patch:
-        patch.setattr(usage, "write_rows", refuse)
-        own.write()
-    assert last_used(alices_key) is None
-    own.write()
-    assert last_used(alices_key) is not None
-    assert HourlyCalls.objects.get().count == 1
-
-
-def test_it_is_visible_within_two_seconds(service: Service) -> None:
+def test_it_is_visible_soon(service: Service) -> None:
+    assert usage.WRITE_EVERY_SECONDS <= 1  # so within two seconds, unless the machine is busy
     created = create_api_key(User.objects.create_user("a@example.org"), "x")
     with service.client(created.token.plaintext) as client:
         client.get("/chatbots")
-        wait_for(lambda: last_used(created) is not None, within_seconds=2)
+        wait_for(lambda: last_used(created) is not None)
         first = last_used(created)
         client.get("/chatbots")
-        wait_for(lambda: last_used(created) != first, within_seconds=2)
+        wait_for(lambda: last_used(created) != first)
 
 
 def test_it_survives_a_graceful_stop(transactional_db: None, tmp_path: Path) -> None:

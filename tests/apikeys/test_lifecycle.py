@@ -20,7 +20,8 @@ from apikeys.services import (
     revoke_api_key,
     rotate_api_key,
 )
-from apikeys.usage import recorder, write_last_uses
+from apikeys.usage import recorder
+from apikeys.usage_rows import write_last_uses
 from tests.apikeys.test_authentication import UNAUTHORIZED, call
 from tests.conftest import ApiClient, statements_sent
 
@@ -45,7 +46,7 @@ class TestExpiry:
     def test_a_key_works_until_it_expires(self, alice: User) -> None:
         created = create_api_key(alice, "x", expires_at=timezone.now() + HOUR)
         assert status(created) == 200
-        change_expiry(alice, created.api_key.id, timezone.now())
+        change_expiry(alice.id, created.api_key.id, timezone.now())
         assert status(created) == 401
         assert stored(created).state == "Expired"
         assert not stored(created).is_active
@@ -71,7 +72,7 @@ class TestExpiry:
     ) -> None:
         expires_at = timezone.now() + later if later else None
         with pytest.raises(ApiKeyEnded):
-            change_expiry(alice, expired.api_key.id, expires_at)
+            change_expiry(alice.id, expired.api_key.id, expires_at)
         with (
             pytest.raises(IntegrityError, match="an expired API key stays expired"),
             transaction.atomic(),
@@ -81,7 +82,7 @@ class TestExpiry:
 
     def test_a_strangers_key_keeps_its_expiry(self, stranger: User, alices_key: CreatedKey) -> None:
         with pytest.raises(ApiKeyEnded):
-            change_expiry(stranger, alices_key.api_key.id, timezone.now())
+            change_expiry(stranger.id, alices_key.api_key.id, timezone.now())
         assert stored(alices_key).expires_at is None
 
 
@@ -140,7 +141,7 @@ class TestRotation:
 
 
 class TestOneRequestMakesOneKey:
-    def test_again_is_refused_also_at_the_cap(self, alice: User) -> None:
+    def test_a_repeated_request_is_refused_even_at_the_cap(self, alice: User) -> None:
         request_id = uuid.uuid4()
         made = create_api_key(alice, "x", request_id=request_id).api_key
         for full in (False, True):
@@ -159,7 +160,7 @@ class TestOneRequestMakesOneKey:
             rotate_api_key(alice, alices_key.api_key.id, grace=NOW, request_id=request_id)
         assert error.value.api_key == new.api_key
 
-    def test_it_is_nobody_elses(self, alice: User, stranger: User) -> None:
+    def test_the_requests_of_two_owners_do_not_collide(self, alice: User, stranger: User) -> None:
         request_id = uuid.uuid4()
         create_api_key(alice, "x", request_id=request_id)
         assert create_api_key(stranger, "x", request_id=request_id).api_key.owner == stranger
@@ -195,7 +196,9 @@ class TestAfterTheEnd:
             recorder.write()
         assert stored(revoked).rejected_count == 3
 
-    def test_it_is_visible_in_other_states_too(self, alices_key: CreatedKey) -> None:
+    def test_calls_of_an_active_key_are_not_counted_as_refused(
+        self, alices_key: CreatedKey
+    ) -> None:
         assert status(alices_key) == 200
         recorder.write()
         assert stored(alices_key).rejected_count == 0

@@ -2,11 +2,12 @@
 
 import re
 import uuid
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
 from django.test import Client
+from django.utils import timezone
 
 from accounts.models import Plan, User
 from apikeys.models import ApiKey
@@ -117,6 +118,19 @@ def test_a_plans_own_cap_is_held_and_named(browser: Client, alice: User) -> None
     for number in range(6):
         assert post(browser, {"name": str(number)}).status_code == 201
     assert detail(post(browser, {"name": "x"})) == "Maximum 6 active API keys allowed."
+
+
+def test_ended_keys_count_against_the_cap_on_all_keys(browser: Client, alice: User) -> None:
+    alice.plan = Plan.objects.create(name="Small", max_api_keys=3)
+    alice.save()
+    revoked = create_api_key(alice, "revoked").api_key
+    revoke_api_key(alice.id, str(revoked.id))
+    create_api_key(alice, "expired", expires_at=timezone.now() - timedelta(hours=1))
+    assert post(browser, {"name": "third"}).status_code == 201
+    refused = post(browser, {"name": "fourth"})
+    assert refused.status_code == 400
+    assert detail(refused) == "Maximum 3 API keys allowed, revoked and expired ones included."
+    assert ApiKey.objects.owned_by(alice.id).count() == 3
 
 
 def test_revoking_is_final_and_again_changes_nothing(

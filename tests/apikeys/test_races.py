@@ -27,7 +27,7 @@ from apikeys.services import (
     revoke_api_key,
     rotate_api_key,
 )
-from tests.conftest import Service
+from tests.conftest import Service, wait_for
 
 
 @pytest.fixture
@@ -59,6 +59,22 @@ def test_50_parallel_creations_end_with_5_keys(service: Service, owner: User) ->
         statuses = Counter(pool.map(create, range(50)))
     assert statuses == {201: 5, 400: 45}
     assert ApiKey.objects.active().count() == 5
+
+
+def test_parallel_creations_never_pass_the_cap_on_all_keys(owner: User) -> None:
+    owner.plan = Plan.objects.create(name="Small", max_api_keys=8)
+    owner.save()
+
+    def create_and_revoke() -> bool:
+        try:
+            key_id = create_api_key(owner, "x").api_key.id
+        except KeyCapReached:
+            return False
+        revoke_api_key(owner.id, str(key_id))
+        return True
+
+    made = in_threads(4, lambda: [create_and_revoke() for _ in range(10)])
+    assert sum(map(sum, made)) == ApiKey.objects.count() == 8  # type: ignore[arg-type]
 
 
 def in_threads(count: int, work: object) -> list[object]:
@@ -143,6 +159,15 @@ class TestTheDatabaseItself:
             ApiKey.objects.bulk_create(raw_key(owner) for _ in range(6))
         assert not ApiKey.objects.exists()
 
+    def test_ended_keys_beyond_the_cap_on_all_keys_are_refused(self, owner: User) -> None:
+        Plan.objects.update(max_api_keys=2)
+        ended = [raw_key(owner) for _ in range(3)]
+        for api_key in ended:
+            api_key.revoked_at = timezone.now()
+        ApiKey.objects.bulk_create(ended[:2])
+        with pytest.raises(IntegrityError, match="the plan allows 2 API keys"):
+            ended[2].save()
+
     @pytest.mark.parametrize("level", ["REPEATABLE READ", "SERIALIZABLE"])
     def test_a_snapshot_that_does_not_see_others_is_refused(self, owner: User, level: str) -> None:
         with transaction.atomic():
@@ -179,32 +204,34 @@ def test_no_200_starts_after_the_revoke_has_answered(service: Service, owner: Us
     created = create_api_key(owner, "Hammered")
     cookies = session_of(owner)
     stop = threading.Event()
+    calls: list[tuple[float, int]] = []  # when each was sent, and its status
 
-    def hammer(_: int) -> list[tuple[float, int]]:
-        calls = []
+    def hammer(_: int) -> None:
         with service.client(created.token.plaintext) as client:
             while not stop.is_set():
-                started = time.monotonic()
-                calls.append((started, client.get("/chatbots").status_code))
-        return calls
+                sent_at = time.monotonic()
+                calls.append((sent_at, client.get("/chatbots").status_code))
+
+    def sent_since(moment: float) -> list[int]:
+        return [status for sent_at, status in list(calls) if sent_at >= moment]
 
     with ThreadPoolExecutor(8) as pool:
         hammering = [pool.submit(hammer, number) for number in range(8)]
-        time.sleep(0.5)
-        with service.client(cookies=cookies) as client:
-            revoked = client.delete(
-                f"/api-keys/{created.api_key.id}", headers={"X-CSRFToken": cookies["csrftoken"]}
-            )
-        answered = time.monotonic()
-        time.sleep(0.5)
-        stop.set()
-        calls = [call for some in hammering for call in some.result()]
+        try:
+            wait_for(lambda: len(calls) > 50)
+            with service.client(cookies=cookies) as client:
+                revoked = client.delete(
+                    f"/api-keys/{created.api_key.id}", headers={"X-CSRFToken": cookies["csrftoken"]}
+                )
+            answered_at = time.monotonic()
+            wait_for(lambda: len(sent_since(answered_at)) > 50)
+        finally:
+            stop.set()
+        for future in hammering:
+            future.result()
     assert revoked.status_code == 204
-    before = [status for started, status in calls if started < answered]
-    after = [status for started, status in calls if started >= answered]
-    assert before.count(200) > 50
-    assert len(after) > 50
-    assert set(after) == {401}
+    assert 200 in {status for _, status in calls}
+    assert set(sent_since(answered_at)) == {401}
 
 
 @pytest.mark.parametrize("grace", [timedelta(0), timedelta(days=1)], ids=["at once", "a day"])
@@ -235,7 +262,7 @@ def test_extending_rotating_and_creating_at_once_never_pass_the_cap(owner: User)
         for _ in range(10):
             key = ApiKey.objects.order_by("?")[0]
             for step in (
-                lambda: change_expiry(owner, key.id, None),  # noqa: B023 (run at once)
+                lambda: change_expiry(owner.id, key.id, None),  # noqa: B023 (run at once)
                 lambda: rotate_api_key(owner, key.id, grace=timedelta(0)),  # noqa: B023
                 lambda: create_api_key(owner, "more"),
             ):

@@ -17,17 +17,17 @@ def with_changes(**changes: int) -> Load:
     return Load(**{name: changes.get(name, getattr(GOOD, name)) for name in Load.__slots__})
 
 
-def test_the_result_is_read() -> None:
+def test_result_line_is_parsed() -> None:
     assert parse(OUTPUT) == GOOD
     assert GOOD.per_second == 905
 
 
-def test_output_without_a_result_is_shown() -> None:
+def test_output_without_a_result_is_quoted_in_the_error() -> None:
     with pytest.raises(BenchmarkFailed, match="unable to connect"):
         parse("unable to connect to 127.0.0.1:1 Connection refused\n")
 
 
-def test_all_good_answers_pass() -> None:
+def test_expected_answers_pass() -> None:
     check(GOOD, refused=False)
     check(with_changes(refused=1810), refused=True)
 
@@ -42,11 +42,11 @@ def test_all_good_answers_pass() -> None:
     ],
     ids=["one refused", "one broken", "one timeout", "no answer at all"],
 )
-def test_any_other_answer_fails(load: Load) -> None:
+def test_unexpected_answers_fail(load: Load) -> None:
     with pytest.raises(BenchmarkFailed):
         check(load, refused=False)
 
 
-def test_a_good_answer_among_refusals_fails() -> None:
+def test_accepted_call_among_refusals_fails() -> None:
     with pytest.raises(BenchmarkFailed):
         check(with_changes(refused=1809), refused=True)

@@ -1,4 +1,4 @@
-"""A real browser on the real server. A test fails on any console error or CSP violation."""
+"""A real browser and the real server. Any console error or CSP violation fails the test."""
 
 import os
 import re
@@ -10,11 +10,12 @@ from pathlib import Path
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 from django.conf import settings
-from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Page, Playwright, sync_playwright
 
 from accounts.models import User
-from insitechat.cache import SharedCache
+from core.cache import SharedCache
 from tests.conftest import Service, start_service, stop_service, wait_for
+from tests.workers import Workers
 
 PASSWORD = "correct horse battery staple"
 SWITCHES = [
@@ -24,29 +25,31 @@ SWITCHES = [
 WIDE = {"width": 1200, "height": 800}
 PHONE = {"width": 390, "height": 844}
 
-# Playwright keeps an event loop in the test's thread, in which Django's ORM refuses to work.
+# Playwright runs an event loop in the test's thread, where Django's ORM refuses to work otherwise.
 os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"] = "true"
+
+
+def launch(playwright: Playwright) -> Browser:
+    executable = shutil.which("chromium")
+    assert executable, "chromium is not installed: run tests/browser/install"
+    root_switches = ["--no-sandbox"] if os.geteuid() == 0 else []
+    return playwright.chromium.launch(executable_path=executable, args=[*SWITCHES, *root_switches])
 
 
 @pytest.fixture(scope="session")
 def chromium() -> Iterator[Browser]:
-    executable = shutil.which("chromium")
-    assert executable, "chromium is not installed: run tests/browser/install"
-    as_root = ["--no-sandbox"] if os.geteuid() == 0 else []
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=executable, args=[*SWITCHES, *as_root])
+    with sync_playwright() as playwright, launch(playwright) as browser:
         yield browser
-        browser.close()
 
 
 @dataclass
 class Visitor:
-    """One person with one browser window."""
+    """A person with a browser window."""
 
     page: Page
     url: str
-    complaints: list[str] = field(default_factory=list)
-    expected: tuple[str, ...] = ()
+    console_errors: list[str] = field(default_factory=list)
+    expected_errors: tuple[str, ...] = ()
 
     def go(self, path: str) -> None:
         self.page.goto(f"{self.url}{path}")
@@ -59,22 +62,27 @@ class Visitor:
             self.page.get_by_role("button", name="Sign in", exact=True).click()
 
     def expect_refusal(self, text: str) -> None:
-        """Allow the console to report an answer that the test is about, such as a 404."""
-        self.expected += (text,)
+        """Let the console report a response that the test is about, such as a 404."""
+        self.expected_errors += (text,)
 
     def check_page(self) -> None:
-        """Look at the page as axe does: nothing serious or critical."""
-        found = Axe().run(self.page).response["violations"]
-        grave = [one for one in found if one["impact"] in {"serious", "critical"}]
-        assert not grave, [(one["id"], [node["html"] for node in one["nodes"]]) for one in grave]
+        """Check that axe finds nothing serious or critical, and that the page fits the window."""
+        violations = [
+            (violation["id"], [node["html"] for node in violation["nodes"]])
+            for violation in Axe().run(self.page).response["violations"]
+            if violation["impact"] in {"serious", "critical"}
+        ]
+        assert not violations
         assert self.page.title()
         assert self.page.evaluate(
             "document.documentElement.scrollWidth <= document.documentElement.clientWidth"
         ), "the page is wider than the window"
 
-    def assert_content(self) -> None:
+    def check_console(self) -> None:
         unexpected = [
-            one for one in self.complaints if not any(text in one for text in self.expected)
+            error
+            for error in self.console_errors
+            if not any(text in error for text in self.expected_errors)
         ]
         assert not unexpected
 
@@ -84,56 +92,61 @@ Visit = Callable[..., Visitor]
 
 @pytest.fixture
 def visit(chromium: Browser, service: Service) -> Iterator[Visit]:
-    """Return what opens a window, as one is configured by its three flags."""
-    forget_tries()
+    """Return a function that opens a browser window."""
+    reset_throttles()
     yield from windows(chromium, service)
 
 
 @dataclass(frozen=True)
-class Post:
-    """A service that sends its mails into a folder, and asks for confirmed addresses."""
+class MailingService:
+    """A service that requires confirmed addresses; its worker writes mails into a folder."""
 
     service: Service
     folder: Path
 
-    def link(self, email: str, about: str) -> str:
-        """Wait for the mail that somebody gets about something; return the link in it."""
-        wait_for(lambda: bool(self._find(email, about)), what=self.service.log.read_text)
-        return self._find(email, about)[-1]
+    @property
+    def email_url(self) -> str:
+        return f"filemail:///{self.folder}"
 
-    def _find(self, email: str, about: str) -> list[str]:
-        mails = sorted(self.folder.iterdir(), key=lambda file: file.stat().st_mtime_ns)
-        texts = [one for file in mails for one in file.read_text().split("-" * 79)]
-        pattern = rf"{re.escape(self.service.url)}\S+"
-        found = [re.search(pattern, one) for one in texts if f"To: {email}" in one and about in one]
-        return [one[0] for one in found if one]
+    def link(self, email: str, about: str) -> str:
+        """Wait for a mail to the address whose text contains `about`; return the link in it."""
+        wait_for(lambda: bool(self._links(email, about)), what=self.service.log.read_text)
+        return self._links(email, about)[-1]
+
+    def _links(self, email: str, about: str) -> list[str]:
+        files = sorted(self.folder.iterdir(), key=lambda file: file.stat().st_mtime_ns)
+        mails = [mail for file in files for mail in file.read_text().split("-" * 79)]
+        wanted = [mail for mail in mails if f"To: {email}" in mail and about in mail]
+        links = [re.search(rf"{re.escape(self.service.url)}\S+", mail) for mail in wanted]
+        return [link[0] for link in links if link]
 
 
 @pytest.fixture(scope="session")
 def mailing_server(
     django_db_setup: None, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[Post]:
+) -> Iterator[MailingService]:
     folder = tmp_path_factory.mktemp("mails")
     service = start_service(tmp_path_factory.mktemp("mailing"), EMAIL_URL=f"filemail:///{folder}")
-    yield Post(service, folder)
+    yield MailingService(service, folder)
     stop_service(service)
 
 
 @pytest.fixture
-def post(mailing_server: Post, transactional_db: None) -> Post:
-    """Return the mailing service on the data of this test, with nobody's tries in its cache."""
-    forget_tries()
+def mailing(mailing_server: MailingService, workers: Workers) -> MailingService:
+    """Return the mailing service on the data of this test, without throttled addresses."""
+    reset_throttles()
+    workers.start(EMAIL_URL=mailing_server.email_url)
     return mailing_server
 
 
-def forget_tries() -> None:
-    """Let everybody sign in: all windows of all tests share one address and its limit."""
+def reset_throttles() -> None:
+    """Clear the throttles: the windows of all tests share one IP address and its limit."""
     SharedCache(settings.REDIS_URL, {"KEY_PREFIX": "insitechat"}).clear()
 
 
 @pytest.fixture
-def visit_mailing(chromium: Browser, post: Post) -> Iterator[Visit]:
-    yield from windows(chromium, post.service)
+def visit_mailing(chromium: Browser, mailing: MailingService) -> Iterator[Visit]:
+    yield from windows(chromium, mailing.service)
 
 
 def windows(chromium: Browser, service: Service) -> Iterator[Visit]:
@@ -154,23 +167,23 @@ def windows(chromium: Browser, service: Service) -> Iterator[Visit]:
         page.on(
             "console",
             lambda message: (
-                visitor.complaints.append(message.text) if message.type == "error" else None
+                visitor.console_errors.append(message.text) if message.type == "error" else None
             ),
         )
-        page.on("pageerror", lambda error: visitor.complaints.append(str(error)))
+        page.on("pageerror", lambda error: visitor.console_errors.append(str(error)))
         contexts.append(context)
         visitors.append(visitor)
         return visitor
 
     yield open_window
     for visitor in visitors:
-        visitor.assert_content()
+        visitor.check_console()
     for context in contexts:
         context.close()
 
 
 @pytest.fixture
 def owner(service: Service) -> User:
-    """Return an account that can sign in; it lives in the served database."""
+    """Return an account that can sign in, in the database that is served."""
     assert service.process.poll() is None
     return User.objects.create_user("owner@example.org", PASSWORD)

@@ -10,7 +10,7 @@ from tests.conftest import ApiClient
 PAGE = "/dashboard/developer/api-keys/{}/activity/"
 
 
-def test_the_window_is_drawn_anew_while_one_watches(visit: Visit, owner: User) -> None:
+def test_window_is_updated_while_the_page_is_open(visit: Visit, owner: User) -> None:
     created = create_api_key(owner, "Production")
     visitor = visit()
     visitor.sign_in(owner)
@@ -21,7 +21,7 @@ def test_the_window_is_drawn_anew_while_one_watches(visit: Visit, owner: User) -
     expect(visitor.page.locator(".taken")).to_have_count(1)
 
 
-def test_without_a_script_one_refreshes(visit: Visit, owner: User) -> None:
+def test_link_refreshes_the_window_without_javascript(visit: Visit, owner: User) -> None:
     created = create_api_key(owner, "Production")
     visitor = visit(javascript=False)
     visitor.sign_in(owner)
@@ -33,7 +33,9 @@ def test_without_a_script_one_refreshes(visit: Visit, owner: User) -> None:
 
 @pytest.mark.parametrize("phone", [True, False], ids=["phone", "wide"])
 @pytest.mark.parametrize("dark", [True, False], ids=["dark", "light"])
-def test_a_busy_key_is_for_everybody(visit: Visit, owner: User, phone: bool, dark: bool) -> None:
+def test_activity_of_a_busy_key_is_accessible(
+    visit: Visit, owner: User, phone: bool, dark: bool
+) -> None:
     created = create_api_key(owner, "Production")
     client = ApiClient(created.token.plaintext)
     for _ in range(61):
@@ -43,6 +45,14 @@ def test_a_busy_key_is_for_everybody(visit: Visit, owner: User, phone: bool, dar
     visitor.sign_in(owner)
     visitor.go(PAGE.format(created.api_key.id))
     expect(visitor.page.get_by_text("A call now: wait")).to_be_visible()
-    visitor.page.get_by_role("table").get_by_role("link").first.click()
-    expect(visitor.page.get_by_role("heading", name="by hour (UTC)")).to_be_visible()
     visitor.check_page()
+    visitor.page.get_by_role("list").get_by_role("link", name="answered").click()
+    expect(visitor.page.get_by_role("heading", name="Calls on")).to_be_visible()
+    expect(visitor.page.get_by_role("cell", name="60").first).to_be_visible()
+    visitor.check_page()
+    for span in ("7 days", "24 hours"):
+        visitor.page.get_by_role("link", name=span).click()
+        expect(
+            visitor.page.get_by_role("heading", name=f"Calls in the last {span}")
+        ).to_be_visible()
+        visitor.check_page()

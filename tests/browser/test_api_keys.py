@@ -16,7 +16,9 @@ from tests.conftest import ApiClient
 
 KEYS = "/dashboard/developer/api-keys/"
 KEY = re.compile(r"ic_[A-Za-z0-9_-]{44}")
-both_ways = pytest.mark.parametrize("javascript", [True, False], ids=["script", "no script"])
+with_and_without_javascript = pytest.mark.parametrize(
+    "javascript", [True, False], ids=["script", "no script"]
+)
 
 
 def shown_key(page: Page) -> str:
@@ -25,8 +27,10 @@ def shown_key(page: Page) -> str:
     return key
 
 
-@both_ways
-def test_from_signing_in_to_a_first_call(visit: Visit, owner: User, javascript: bool) -> None:
+@with_and_without_javascript
+def test_newcomer_creates_a_key_and_calls_the_api(
+    visit: Visit, owner: User, javascript: bool
+) -> None:
     visitor = visit(javascript=javascript)
     page = visitor.page
     visitor.sign_in(owner)
@@ -45,7 +49,7 @@ def test_from_signing_in_to_a_first_call(visit: Visit, owner: User, javascript: 
     assert key not in page.content()
 
 
-def test_a_first_call_through_the_browser_alone(visit: Visit, owner: User) -> None:
+def test_first_call_works_in_the_api_docs(visit: Visit, owner: User) -> None:
     visitor = visit()
     page = visitor.page
     visitor.sign_in(owner)
@@ -68,8 +72,8 @@ def test_a_first_call_through_the_browser_alone(visit: Visit, owner: User) -> No
     expect(answer).to_have_text(re.compile("200"))
 
 
-@both_ways
-def test_revoking_asks_first(visit: Visit, owner: User, javascript: bool) -> None:
+@with_and_without_javascript
+def test_revoking_needs_a_confirmation(visit: Visit, owner: User, javascript: bool) -> None:
     created = create_api_key(owner, "Old")
     visitor = visit(javascript=javascript)
     visitor.sign_in(owner)
@@ -81,8 +85,8 @@ def test_revoking_asks_first(visit: Visit, owner: User, javascript: bool) -> Non
     assert ApiClient(created.token.plaintext).get("/chatbots").status_code == 401
 
 
-@both_ways
-def test_reload_and_back_neither_show_a_key_again_nor_make_another(
+@with_and_without_javascript
+def test_reload_and_back_neither_show_the_key_nor_create_another(
     visit: Visit, owner: User, javascript: bool
 ) -> None:
     visitor = visit(javascript=javascript)
@@ -102,8 +106,8 @@ def test_reload_and_back_neither_show_a_key_again_nor_make_another(
     assert ApiKey.objects.count() == 1
 
 
-@both_ways
-def test_a_name_that_does_not_fit_is_told_at_the_field(
+@with_and_without_javascript
+def test_invalid_name_is_explained_beside_its_field(
     visit: Visit, owner: User, javascript: bool
 ) -> None:
     visitor = visit(javascript=javascript)
@@ -115,14 +119,14 @@ def test_a_name_that_does_not_fit_is_told_at_the_field(
     visitor.page.get_by_role("button", name="Generate").click()
     expect(name).to_have_attribute("aria-invalid", "true")
     described_by = (name.get_attribute("aria-describedby") or "").split()
-    texts = [visitor.page.locator(f"#{one}").inner_text() for one in described_by]
+    texts = [visitor.page.locator(f"#{element_id}").inner_text() for element_id in described_by]
     assert any("required" in text for text in texts)
     expect(name).to_be_focused()
     assert not ApiKey.objects.exists()
 
 
-@both_ways
-def test_rotating_goes_on_with_both_keys(visit: Visit, owner: User, javascript: bool) -> None:
+@with_and_without_javascript
+def test_both_keys_work_after_rotating(visit: Visit, owner: User, javascript: bool) -> None:
     old = create_api_key(owner, "Production")
     visitor = visit(javascript=javascript)
     page = visitor.page
@@ -140,7 +144,7 @@ def test_rotating_goes_on_with_both_keys(visit: Visit, owner: User, javascript: 
     expect(row).to_contain_text("Ends in 7 days")
 
 
-def test_at_the_cap_rotation_replaces_at_once(visit: Visit, owner: User) -> None:
+def test_rotation_at_the_cap_replaces_the_key_at_once(visit: Visit, owner: User) -> None:
     keys = [create_api_key(owner, f"Key {number}").token.plaintext for number in range(5)]
     visitor = visit()
     page = visitor.page
@@ -156,25 +160,30 @@ def test_at_the_cap_rotation_replaces_at_once(visit: Visit, owner: User) -> None
         assert ApiClient(key).get("/chatbots").status_code == 200
 
 
-@both_ways
-def test_renaming_and_letting_expire(visit: Visit, owner: User, javascript: bool) -> None:
+@with_and_without_javascript
+def test_key_is_renamed_and_set_to_expire(visit: Visit, owner: User, javascript: bool) -> None:
     create_api_key(owner, "Before")
     visitor = visit(javascript=javascript)
     page = visitor.page
     visitor.sign_in(owner)
     visitor.go(KEYS)
     page.get_by_role("link", name="Before", exact=True).click()
-    page.get_by_role("link", name="Change name or expiry").click()
+    page.get_by_role("link", name="Rename").click()
+    expect(page.get_by_label("Name")).to_be_focused()
     page.get_by_label("Name").fill("After")
-    page.get_by_label("Expires").select_option("In 30 days")
     page.get_by_role("button", name="Save").click()
     expect(page.get_by_role("heading", name="After")).to_be_visible()
+    page.get_by_role("link", name="Change expiry").click()
+    expect(page.get_by_label("Expires")).to_be_focused()
+    page.get_by_label("Expires").select_option("In 30 days")
+    page.get_by_role("button", name="Save").click()
+    expect(page.get_by_text("The expiry is changed.")).to_be_visible()
     expires_at = ApiKey.objects.get().expires_at
     assert expires_at is not None
     assert timedelta(days=29) < expires_at - timezone.now() < timedelta(days=31)
 
 
-def test_a_revoked_keys_receipt_counts_what_is_tried_since(visit: Visit, owner: User) -> None:
+def test_revoked_keys_page_counts_refused_calls(visit: Visit, owner: User) -> None:
     created = create_api_key(owner, "Old")
     client = ApiClient(created.token.plaintext)
     assert client.get("/chatbots").status_code == 200
@@ -192,12 +201,12 @@ def test_a_revoked_keys_receipt_counts_what_is_tried_since(visit: Visit, owner: 
     expect(facts.get_by_text("3", exact=True)).to_be_visible()
 
 
-def test_a_key_is_made_with_the_keyboard_alone(visit: Visit, owner: User) -> None:
+def test_key_is_created_with_the_keyboard_alone(visit: Visit, owner: User) -> None:
     visitor = visit()
     page = visitor.page
     visitor.sign_in(owner)
     visitor.go(KEYS)
-    link = page.get_by_role("link", name="Create API Key")
+    link = page.get_by_role("link", name="Create API Key").first
     for _ in range(30):
         page.keyboard.press("Tab")
         if link.evaluate("link => link === document.activeElement"):
@@ -210,7 +219,7 @@ def test_a_key_is_made_with_the_keyboard_alone(visit: Visit, owner: User) -> Non
     expect(page.get_by_role("heading", name="Store your new key")).to_be_focused()
 
 
-def test_times_are_in_the_readers_zone(visit: Visit, owner: User) -> None:
+def test_times_are_in_the_readers_time_zone(visit: Visit, owner: User) -> None:
     created = create_api_key(owner, "Production")
     visitor = visit()
     visitor.sign_in(owner)

@@ -1,4 +1,4 @@
-"""Every page in both themes, wide and on a phone, through axe's eyes."""
+"""Every page in both themes, wide and on a phone: accessibility, weight and layout shifts."""
 
 import os
 import subprocess
@@ -12,16 +12,20 @@ from playwright.sync_api import Browser, Request
 
 from accounts.models import User
 from apikeys.services import create_api_key
-from apikeys.usage import Answers, Calls, write_calls
-from chatbots.models import Chatbot, MessageUsage
-from chatbots.services import add_pair_source, add_text_source, answer_message, create_chatbot
-from insitechat.paths import PROJECT
+from apikeys.usage_rows import Answers, Calls, write_calls
+from chatbots.answering import answer_message
+from chatbots.knowledge.documents import Block, Document
+from chatbots.knowledge.learning import learn, publish
+from chatbots.knowledge.teaching import add_pair_source, add_text_source
+from chatbots.models import Chatbot, MessageUsage, Page, Source
+from chatbots.services import create_chatbot
+from insitechat.operations.paths import PROJECT
 from tests.browser.conftest import PASSWORD, Visit, windows
 from tests.conftest import SHOP, Service, start_service, stop_service
 
 KEYS = "/dashboard/developer/api-keys/"
 CHATBOTS = "/dashboard/chatbots/"
-ENTRANCE = [
+PUBLIC = [
     *("/sign-in/", "/sign-up/", "/sign-up/confirm/", "/confirm-email/x/", "/disabled/"),
     *("/forgotten-password/", "/forgotten-password/sent/", "/forgotten-password/x-y/"),
     "/forgotten-password/done/",
@@ -30,23 +34,25 @@ ACCOUNT = [
     *("/account/", "/account/email/", "/account/password/", "/account/confirm/"),
     *("/account/two-factor/", "/account/two-factor/totp/activate/"),
     *("/account/two-factor/webauthn/", "/account/two-factor/webauthn/add/"),
-    *("/account/sessions/", "/account/delete/", "/sign-out/"),
+    *("/account/sessions/", "/account/export/", "/account/delete/", "/sign-out/"),
 ]
 
 
 @pytest.mark.parametrize("phone", [True, False], ids=["phone", "wide"])
 @pytest.mark.parametrize("dark", [True, False], ids=["dark", "light"])
-def test_pages_are_for_everybody(visit: Visit, owner: User, phone: bool, dark: bool) -> None:
+def test_pages_of_accounts_and_keys_are_accessible(
+    visit: Visit, owner: User, phone: bool, dark: bool
+) -> None:
     created = create_api_key(owner, "Production with quite a long name, for the sake of it")
     visitor = visit(phone=phone, dark=dark)
     visitor.expect_refusal("404 (Not Found)")
-    for path in ENTRANCE:
+    for path in PUBLIC:
         visitor.go(path)
         visitor.check_page()
     visitor.sign_in(owner)
     of_key = f"{KEYS}{created.api_key.id}/"
     keys = [KEYS, f"{KEYS}create/", of_key]
-    keys += [f"{of_key}{page}/" for page in ("activity", "change", "rotate", "revoke")]
+    keys += [f"{of_key}{page}/" for page in ("activity", "rename", "expiry", "rotate", "revoke")]
     for path in (*keys, "/dashboard/security-log/", *ACCOUNT, "/nowhere/"):
         visitor.go(path)
         visitor.check_page()
@@ -54,17 +60,18 @@ def test_pages_are_for_everybody(visit: Visit, owner: User, phone: bool, dark: b
 
 @pytest.mark.parametrize("phone", [True, False], ids=["phone", "wide"])
 @pytest.mark.parametrize("dark", [True, False], ids=["dark", "light"])
-def test_pages_of_chatbots_are_for_everybody(
+def test_pages_of_chatbots_are_accessible(
     visit: Visit, owner: User, phone: bool, dark: bool
 ) -> None:
     visitor = visit(phone=phone, dark=dark)
     visitor.sign_in(owner)
-    for path in (CHATBOTS, "/dashboard/usage/"):  # while there is nothing yet
+    for path in ("/dashboard/", CHATBOTS, "/dashboard/usage/"):  # while there is nothing yet
         visitor.go(path)
         visitor.check_page()
     chatbot = create_chatbot(owner, "Assistant of a shop with quite a long name indeed " + "x" * 40)
     source = add_text_source(chatbot, "x" * 200, SHOP)
     add_pair_source(chatbot, "Do you ship to Finland?", "Not yet.")
+    site = site_source(chatbot)
     answer_message(chatbot, "visitor-" + "9" * 120, "Do you ship to Norway? " + "x" * 300)
     MessageUsage.objects.update(used=800)
     conversation = chatbot.conversations.get()
@@ -78,10 +85,17 @@ def test_pages_of_chatbots_are_for_everybody(
         f"{of_chatbot}sources/add-text/",
         f"{of_chatbot}sources/add-question/",
         f"{of_chatbot}sources/{source.id}/",
+        *(f"{of_chatbot}sources/add-{kind}/" for kind in ("site", "page", "file")),
+        f"{of_chatbot}sources/{site.id}/pages/",
+        f"{of_chatbot}sources/{site.id}/pages/{site.pages.live().get().id}/",
         f"{of_chatbot}playground/",
+        f"{of_chatbot}insights/",
         f"{of_chatbot}conversations/",
+        f"{of_chatbot}conversations/?q=x&day=2020-01-01",
         f"{of_chatbot}conversations/{conversation.id}/",
+        f"{of_chatbot}conversations/{conversation.id}/delete/",
         f"{of_chatbot}settings/",
+        "/dashboard/",
         "/dashboard/usage/",
     ):
         visitor.go(path)
@@ -89,17 +103,32 @@ def test_pages_of_chatbots_are_for_everybody(
     visitor.go(f"{of_chatbot}playground/")
     visitor.page.get_by_label("Your question").fill("Do you ship to Norway?")
     visitor.page.get_by_role("button", name="Ask").click()
-    visitor.page.get_by_role("region", name="Answer").wait_for()
+    visitor.page.get_by_text("We ship to Norway, Sweden").first.wait_for()
     visitor.check_page()
+
+
+def site_source(chatbot: Chatbot) -> Source:
+    """Return a site that is being read, one page of which is known and one cannot be read."""
+    url = "https://shop.example/" + "x" * 200
+    source = Source.objects.create(
+        chatbot=chatbot, type="url", url=url, is_site=True, status="crawling"
+    )
+    page = Page(chatbot=chatbot, source=source, url=url)
+    learn(page, Document("x" * 200, (Block(SHOP),)))
+    publish(source, [page])
+    Page.objects.create(
+        chatbot=chatbot, source=source, url=url, state="failed", reason="It does not exist (404)."
+    )
+    return source
 
 
 PAGE_WEIGHT_MAX = 60_000
 
 
-def test_pages_are_light_and_stay_in_place(
+def test_pages_are_light_and_have_no_layout_shift(
     chromium: Browser, transactional_db: None, tmp_path: Path
 ) -> None:
-    """As an image serves them: everything that a first visit loads, and no layout shift."""
+    """Measure a first visit, with static files served as in the image."""
     static = str(tmp_path / "static")
     subprocess.run(
         [sys.executable, "manage.py", "collectstatic", "--noinput", "-v0"],
@@ -121,35 +150,36 @@ def test_pages_are_light_and_stay_in_place(
     service = start_service(tmp_path, STATIC_ROOT=static)
     try:
         for path in (
-            *("/sign-in/", "/account/", "/dashboard/usage/", KEYS),
-            *(f"{KEYS}{created.api_key.id}/activity/", f"{CHATBOTS}{chatbot.id}/playground/"),
+            *("/sign-in/", "/dashboard/", "/account/", "/dashboard/usage/", KEYS),
+            *(f"{KEYS}{created.api_key.id}/activity/{span}" for span in ("", "?span=7d")),
+            f"{CHATBOTS}{chatbot.id}/playground/",
         ):
-            weight, shifts = look(chromium, service, owner, path)
+            weight, shifts = measure_page(chromium, service, owner, path)
             assert 1000 < weight <= PAGE_WEIGHT_MAX, (path, weight)
             assert shifts == 0, path
     finally:
         stop_service(service)
 
 
-def look(chromium: Browser, service: Service, owner: User, path: str) -> tuple[int, float]:
-    """Return the bytes that a first visit to the page loads, and how far its parts moved."""
-    opening = windows(chromium, service)
-    visitor = next(opening)()
+def measure_page(chromium: Browser, service: Service, owner: User, path: str) -> tuple[int, float]:
+    """Return the bytes that a first visit to the page loads, and its layout shift."""
+    opened = windows(chromium, service)
+    visitor = next(opened)()
     if path != "/sign-in/":
         visitor.sign_in(owner)
-        visitor.page.wait_for_url(f"**{KEYS}")
+        visitor.page.wait_for_url("**/dashboard/")
     requests: list[Request] = []
     visitor.page.on("requestfinished", lambda request: requests.append(request))  # noqa: PLW0108
-    visitor.page.add_init_script(WATCH_SHIFTS)
-    visitor.page.route("**/*", lambda route: route.continue_())  # which turns the cache off
+    visitor.page.add_init_script(COLLECT_SHIFTS)
+    visitor.page.route("**/*", lambda route: route.continue_())  # routing turns the cache off
     visitor.go(path)
-    weight = sum(one.sizes()["responseBodySize"] for one in requests)
+    weight = sum(request.sizes()["responseBodySize"] for request in requests)
     shifts: float = visitor.page.evaluate("window.shifts")
-    next(opening, None)
+    next(opened, None)
     return weight, shifts
 
 
-WATCH_SHIFTS = """
+COLLECT_SHIFTS = """
     window.shifts = 0;
     new PerformanceObserver((list) => {
         for (const entry of list.getEntries()) window.shifts += entry.value;
@@ -157,7 +187,7 @@ WATCH_SHIFTS = """
 """
 
 
-def test_the_api_docs_work_under_the_policy(visit: Visit) -> None:
+def test_api_docs_work_under_the_content_security_policy(visit: Visit) -> None:
     visitor = visit()
     visitor.go("/api/v1/docs")
     visitor.page.get_by_text("/api/v1/chatbots", exact=True).first.wait_for()

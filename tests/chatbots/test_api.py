@@ -8,9 +8,10 @@ from django.db import IntegrityError
 from django.utils import timezone
 
 from accounts.models import User
+from chatbots.knowledge.teaching import add_text_source
 from chatbots.models import Chatbot, Source
 from chatbots.schemas import ChatbotListed
-from chatbots.services import add_text_source, create_chatbot
+from chatbots.services import create_chatbot
 from tests.conftest import ApiClient, detail, statements_sent
 
 INSTANT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}\+00:00")
@@ -21,7 +22,7 @@ def test_chatbots_are_listed_oldest_first(api: ApiClient, alice: User) -> None:
     response = api.get("/chatbots")
     assert response.headers["Content-Type"] == "application/json"
     listed = response.json()
-    assert [one["id"] for one in listed] == [str(first.id), str(second.id)]
+    assert [chatbot["id"] for chatbot in listed] == [str(first.id), str(second.id)]
     assert list(listed[0]) == ["id", "name", "slug", "provider", "is_active", "created_at"]
     assert listed[0]["name"] == "First"
     assert listed[0]["slug"] == "first"
@@ -69,12 +70,14 @@ def test_sources_are_listed_newest_first(api: ApiClient, chatbot: Chatbot) -> No
     )
     listed = api.get(f"/chatbots/{chatbot.id}/sources").json()
     assert list(listed[0]) == ["id", "type", "title", "url", "status", "page_count", "created_at"]
-    assert [(one["type"], one["title"], one["url"], one["status"]) for one in listed] == [
+    assert [
+        (source["type"], source["title"], source["url"], source["status"]) for source in listed
+    ] == [
         ("url", "Site", "https://example.org/", "pending"),
         ("text", "", "", "done"),
         ("text", "Rules", "", "done"),
     ]
-    assert [one["page_count"] for one in listed] == [3, 0, 0]
+    assert [source["page_count"] for source in listed] == [3, 0, 0]
     assert INSTANT.fullmatch(listed[0]["created_at"])
 
 
@@ -99,7 +102,7 @@ def every_endpoint(api: ApiClient, chatbot_id: object) -> list[Any]:
 def test_deleted_chatbots_are_left_out_everywhere(api: ApiClient, chatbot: Chatbot) -> None:
     Chatbot.objects.all().soft_delete()
     assert api.get("/chatbots").json() == []
-    assert [one.status_code for one in every_endpoint(api, chatbot.id)] == [404] * 3
+    assert [response.status_code for response in every_endpoint(api, chatbot.id)] == [404] * 3
 
 
 def test_deleted_sources_are_left_out_everywhere(api: ApiClient, chatbot: Chatbot) -> None:
@@ -131,9 +134,9 @@ def test_the_list_shows_what_the_schema_says(api: ApiClient, alice: User, moment
     chatbots = Chatbot.objects.owned_by(alice.id)
     listed = [ChatbotListed.from_orm(chatbot).model_dump() for chatbot in chatbots]
     response = api.get("/chatbots")
-    assert [ChatbotListed(**one).model_dump() for one in response.json()] == listed
-    assert all(set(one) == set(ChatbotListed.model_fields) for one in response.json())
-    assert all(INSTANT.fullmatch(one["created_at"]) for one in response.json())
+    assert [ChatbotListed(**chatbot).model_dump() for chatbot in response.json()] == listed
+    assert all(set(chatbot) == set(ChatbotListed.model_fields) for chatbot in response.json())
+    assert all(INSTANT.fullmatch(chatbot["created_at"]) for chatbot in response.json())
 
 
 def test_an_account_without_chatbots_gets_an_empty_list(api: ApiClient) -> None:

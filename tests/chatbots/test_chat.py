@@ -7,7 +7,7 @@ import pytest
 from django.db import connection
 
 from accounts.models import Plan, User
-from chatbots import quota, services
+from chatbots import answering, quota
 from chatbots.conversations import latest_turns, store_turn
 from chatbots.models import Chatbot, ChatbotMessageUsage, Conversation, Message, MessageUsage
 from chatbots.providers.base import Prompt, ProviderError, Turn
@@ -38,7 +38,7 @@ class Recorded:
 def provided(monkeypatch: pytest.MonkeyPatch) -> Callable[..., Recorded]:
     def install(*args: Any, **kwargs: Any) -> Recorded:
         provider = Recorded(*args, **kwargs)
-        monkeypatch.setattr(services, "provider_for", lambda _: provider)
+        monkeypatch.setattr(answering, "provider_for", lambda _: provider)
         return provider
 
     return install
@@ -115,12 +115,68 @@ def test_a_message_may_have_8000_characters_after_trimming(
     assert chat(api, chatbot, message, session_id="é" * 128).status_code == 200
 
 
+class TestInclude:
+    def ask(self, api: ApiClient, chatbot: Chatbot, query: str, message: str = SHIPPING) -> Any:
+        return api.post(f"/chatbots/{chatbot.id}/chat{query}", {"message": message})
+
+    def test_by_default_the_body_is_the_response_alone(
+        self, api: ApiClient, chatbot: Chatbot
+    ) -> None:
+        assert chat(api, chatbot).content == b'{"response":"%b"}' % SHIPPED.encode()
+
+    def test_sources_are_the_passages_with_whether_they_were_of_use(
+        self, api: ApiClient, chatbot: Chatbot
+    ) -> None:
+        body = self.ask(api, chatbot, "?include=sources").json()
+        assert list(body) == ["response", "sources", "fallback"]
+        assert body["fallback"] is False
+        first = body["sources"][0]
+        assert list(first) == ["title", "url", "excerpt", "score"]
+        assert (first["title"], first["url"]) == ("Rules", "")
+        assert SHIPPED in first["excerpt"]
+
+    def test_a_fallback_has_no_sources(self, api: ApiClient, chatbot: Chatbot) -> None:
+        body = self.ask(api, chatbot, "?include=sources", "What is the capital of France?").json()
+        assert body == {"response": chatbot.fallback_message, "sources": [], "fallback": True}
+
+    def test_usage_is_the_months_with_this_message(
+        self, api: ApiClient, chatbot: Chatbot, alice: User, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(quota, "current_month", lambda: date(2026, 12, 1))
+        body = self.ask(api, chatbot, "?include=usage").json()
+        assert list(body) == ["response", "usage"]
+        assert body["usage"] == {
+            "used": 1,
+            "limit": alice.plan.monthly_messages,
+            "resets_at": "2027-01-01T00:00:00.000000+00:00",
+        }
+
+    @pytest.mark.parametrize(
+        "query",
+        ["?include=sources,usage", "?include=usage,sources", "?include=sources&include=usage"],
+    )
+    def test_both_may_be_asked_for(self, api: ApiClient, chatbot: Chatbot, query: str) -> None:
+        body = self.ask(api, chatbot, query).json()
+        assert list(body) == ["response", "sources", "fallback", "usage"]
+
+    @pytest.mark.parametrize(
+        "value", ["", "source", "sources,", "Sources", "sources, usage", "all"]
+    )
+    def test_other_words_are_refused_by_name(
+        self, api: ApiClient, chatbot: Chatbot, value: str, alice: User
+    ) -> None:
+        response = self.ask(api, chatbot, f"?include={value}")
+        assert response.status_code == 400
+        assert detail(response).startswith("include: ")
+        assert used(alice) == 0
+
+
 class TestConversations:
     def test_questions_and_answers_are_stored(self, api: ApiClient, chatbot: Chatbot) -> None:
         chat(api, chatbot, f"  {SHIPPING} ", session_id="visitor 1")
         conversation = Conversation.objects.get()
         assert conversation.session_id == "visitor 1"
-        assert [(one.role, one.text) for one in conversation.messages.all()] == [
+        assert [(message.role, message.text) for message in conversation.messages.all()] == [
             ("user", SHIPPING),
             ("assistant", SHIPPED),
         ]
@@ -290,12 +346,14 @@ class TestQuota:
         self.limit(owner, 7)
         chatbots = [create_chatbot(owner, "One"), create_chatbot(owner, "Two")]
 
-        def reserve(number: int) -> int:
+        def reserve(number: int) -> bool:
             try:
-                with reserved_message(chatbots[number % 2]):
-                    return (number % 3) // (number % 3)
-            except (MessageQuotaReached, ZeroDivisionError):
-                return 0
+                with reserved_message(chatbots[number % 2]) as reservation:
+                    if number % 3:
+                        reservation.keep()
+                    return reservation.is_kept
+            except MessageQuotaReached:
+                return False
             finally:
                 connection.close()
 
@@ -304,3 +362,12 @@ class TestQuota:
         assert kept == 7
         assert used(owner) == 7
         assert sum(ChatbotMessageUsage.objects.values_list("used", flat=True)) == 7
+
+
+def test_the_owner_says_how_sure_it_has_to_be(api: ApiClient, chatbot: Chatbot) -> None:
+    assert chat(api, chatbot, "Do you ship to Norway?").json()["response"] == SHIPPED
+    question = Message.objects.get(role=Message.Role.USER)
+    assert question.confidence is not None
+    Chatbot.objects.update(threshold_shift=question.confidence + 1)
+    answer = chat(api, chatbot, "Do you ship to Norway?").json()["response"]
+    assert answer == chatbot.fallback_message

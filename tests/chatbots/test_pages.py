@@ -35,8 +35,8 @@ def text(response: Any) -> str:
 
 
 def settings_of(chatbot: Chatbot, **changes: str) -> dict[str, str]:
-    names = ("name", "provider", "system_prompt", "fallback_message")
-    return {name: getattr(chatbot, name) for name in names} | changes
+    names = ("name", "provider", "system_prompt", "fallback_message", "threshold_shift")
+    return {name: str(getattr(chatbot, name)) for name in names} | changes
 
 
 def addresses(chatbot: Chatbot) -> tuple[list[str], list[str]]:
@@ -47,21 +47,23 @@ def addresses(chatbot: Chatbot) -> tuple[list[str], list[str]]:
         "",
         "settings/",
         "playground/",
+        "insights/",
         "conversations/",
         f"conversations/{conversation.id}/",
         "sources/add-text/",
         "sources/add-question/",
         f"sources/{source.id}/",
     ]
-    deeds = ["pause/", "resume/", "delete/", "restore/"]
+    deeds = ["pause/", "resume/", "delete/", "restore/", "playground/try/"]
     deeds += [f"sources/{source.id}/delete/", f"sources/{source.id}/restore/"]
-    return [page_of(chatbot, one) for one in pages], [page_of(chatbot, one) for one in deeds]
+    return [page_of(chatbot, path) for path in pages], [page_of(chatbot, path) for path in deeds]
 
 
 def posts(chatbot: Chatbot) -> list[str]:
     """Return every address about a chatbot that takes posts."""
     pages, deeds = addresses(chatbot)
-    forms = [one for one in pages if one != page_of(chatbot) and "/conversations/" not in one]
+    read_only = re.compile(rf"{page_of(chatbot)}($|insights/|conversations/)")
+    forms = [page for page in pages if not read_only.match(page)]
     return forms + deeds
 
 
@@ -168,7 +170,7 @@ class TestList:
 
     def test_without_chatbots_it_says_what_to_do(self, signed_in: Client) -> None:
         page = text(signed_in.get(LIST))
-        assert "Make your first one" in page
+        assert "Create your first one" in page
         assert f'href="{CREATE}"' in page
 
     def test_it_asks_no_more_for_more_chatbots(
@@ -179,7 +181,7 @@ class TestList:
     ) -> None:
         for name in "abc":
             create_chatbot(alice, name)
-        with django_assert_num_queries(4):  # session, user, chatbots, usage
+        with django_assert_num_queries(5):  # session, user, chatbots and their number, usage
             signed_in.get(LIST)
 
 
@@ -244,6 +246,7 @@ class TestSettings:
             "provider": "gemini",
             "system_prompt": "Be kind.\r\nBe brief.",
             "fallback_message": "Write to us.",
+            "threshold_shift": "0.5",
         }
         posted = signed_in.post(page_of(chatbot, "settings/"), changes, follow=True)
         assert "Saved." in text(posted)
@@ -253,6 +256,8 @@ class TestSettings:
         assert body["system_prompt"] == "Be kind.\nBe brief."
         assert body["fallback_message"] == "Write to us."
         assert body["slug"] == "shop"
+        chatbot.refresh_from_db()
+        assert chatbot.threshold_shift == 0.5
 
     def test_only_what_changed_is_written(self, signed_in: Client, chatbot: Chatbot) -> None:
         page = page_of(chatbot, "settings/")
@@ -321,6 +326,13 @@ class TestDelete:
             assert "Undo" not in text(signed_in.get(page, {"deleted": named}))
 
 
+def test_chatbots_are_listed_in_the_order_of_their_creation(signed_in: Client, alice: User) -> None:
+    names = [f"Chatbot {number}" for number in (3, 1, 4, 2, 5)]
+    for name in names:
+        create_chatbot(alice, name)
+    assert re.findall(r'/">(Chatbot \d)</a>', text(signed_in.get(LIST))) == names
+
+
 class TestConversations:
     def test_they_are_listed_with_their_messages(self, signed_in: Client, chatbot: Chatbot) -> None:
         for question in ("Where?", "When?"):
@@ -339,7 +351,7 @@ class TestConversations:
         for session_id in (f"playground-{alice.id}", f"api-{alice.id}", f"api-{stranger.id}"):
             store_turn(chatbot, session_id, Turn("Where?", "Here."))
         listed = text(signed_in.get(page_of(chatbot, "conversations/")))
-        assert re.findall(r'conversations/\d+/">(.*?)</a>', listed) == [
+        assert re.findall(r'class="session">(.*?)</span>', listed) == [
             f"api-{stranger.id}",
             "Calls without a session_id",
             "You, in the playground",

@@ -1,91 +1,139 @@
-from itertools import pairwise
+"""A site and files that are added in the dashboard, read by real workers, and asked about."""
+
+import threading
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from django.core.management import CommandError, call_command
-from hypothesis import given
-from hypothesis import strategies as st
+from django.core.files.uploadedfile import SimpleUploadedFile
+from django.test import Client
+from pytest_django import Settings
 
-from accounts.models import User
-from chatbots.models import Chatbot, Chunk, Source
-from chatbots.services import NothingToLearn, add_text_source
-from chatbots.training import CHUNK_TOKENS, count_tokens, split
+from chatbots.models import Chatbot, Chunk, Page, Source
+from tests.chatbots.knowledge.extraction.files import docx, heading, paragraph, pdf
+from tests.chatbots.knowledge.site import Site
+from tests.chatbots.knowledge.syncing.shop import page, shop
+from tests.chatbots.test_pages import page_of, signed_in, text
+from tests.conftest import ApiClient, wait_for
+from tests.core.test_worker import age_heartbeat, kill
+from tests.workers import Workers
 
-PROSE = "\n\n".join(
-    " ".join(f"Sentence {part} of paragraph {number} is about parcels." for part in range(8))
-    for number in range(60)
-)
+__all__ = ["signed_in"]
 
-
-def test_chunks_are_of_about_512_tokens_and_overlap() -> None:
-    chunks = split(PROSE)
-    sizes = [count_tokens(chunk) for chunk in chunks]
-    assert max(sizes) <= CHUNK_TOKENS
-    assert min(sizes[:-1]) >= CHUNK_TOKENS / 2
-    for before, after in pairwise(chunks):
-        assert after[:40] in before
+pytestmark = pytest.mark.django_db(transaction=True)
 
 
-@given(st.text(max_size=6000))
-def test_no_chunk_is_blank_or_too_long(text: str) -> None:
-    chunks = split(text)
-    assert all(chunk.strip() and count_tokens(chunk) <= CHUNK_TOKENS for chunk in chunks)
-    assert bool(chunks) == bool(text.strip())
+@pytest.fixture
+def site() -> Iterator[Site]:
+    with Site(shop()) as site:
+        site.pages["/sitemap.xml"] = str(site.pages["/sitemap.xml"]).format(url=site.url)
+        yield site
 
 
-def test_a_text_source_is_done_at_once(chatbot: Chatbot) -> None:
-    source = add_text_source(chatbot, "Long", PROSE)
-    assert (source.type, source.status, source.page_count) == ("text", "done", 0)
-    positions = [chunk.position for chunk in source.chunks.all()]
-    assert positions == list(range(len(positions)))
-    assert len(positions) > 5
+@pytest.fixture(autouse=True)
+def _tell_workers(
+    site: Site, settings: Settings, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """Let this process and workers use the same files, and the site."""
+    settings.MEDIA_ROOT, settings.CRAWL_ALLOWED_HOSTS = tmp_path / "media", [site.host]
+    monkeypatch.setenv("MEDIA_ROOT", str(tmp_path / "media"))
+    monkeypatch.setenv("CRAWL_ALLOWED_HOSTS", site.host)
+    monkeypatch.setenv("CRAWL_DELAY_SECONDS", "0.01")
 
 
-@pytest.mark.parametrize("text", ["", " \n\t\n "])
-def test_a_text_without_words_teaches_nothing(chatbot: Chatbot, text: str) -> None:
-    with pytest.raises(NothingToLearn):
-        add_text_source(chatbot, "Empty", text)
-    assert Source.objects.count() == 1
+def ask(api: ApiClient, chatbot: Chatbot, question: str) -> str:
+    """Ask in a conversation of its own."""
+    message = {"message": question, "session_id": question}
+    answer = api.post(f"/chatbots/{chatbot.id}/chat", message)
+    assert answer.status_code == 200
+    return str(answer.json()["response"])
 
 
-class TestCreateChatbot:
-    def test_it_trains_on_files_and_prints_the_id(
-        self, alice: User, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-    ) -> None:
-        files = [tmp_path / "one.txt", tmp_path / "two.md"]
-        files[0].write_text("We open at nine.")
-        files[1].write_bytes(b"\xef\xbb\xbfWe close at five.")
-        call_command("create_chatbot", alice.email, "Shop", "--text", *map(str, files))
-        chatbot = Chatbot.objects.get()
-        assert capsys.readouterr().out == f"{chatbot.id}\n"
-        assert {source.title for source in chatbot.sources.all()} == {"one.txt", "two.md"}
-        assert {chunk.text for chunk in Chunk.objects.all()} == {
-            "We open at nine.",
-            "We close at five.",
-        }
+def status(source: Source) -> str:
+    source.refresh_from_db()
+    return source.status
 
-    @pytest.mark.parametrize(
-        ("content", "reason"),
-        [
-            (b"\xff\xfe", "not UTF-8 at byte 0"),
-            (b"a\0b", "NUL"),
-            (b" \n", "no text to learn from"),
-            (None, "No such file"),
-        ],
-    )
-    def test_a_file_that_is_no_text_leaves_nothing_behind(
-        self, alice: User, tmp_path: Path, content: bytes | None, reason: str
-    ) -> None:
-        good, bad = tmp_path / "good.txt", tmp_path / "bad.txt"
-        good.write_text("We open at nine.")
-        if content is not None:
-            bad.write_bytes(content)
-        with pytest.raises(CommandError, match=reason):
-            call_command("create_chatbot", alice.email, "Shop", "--text", str(good), str(bad))
-        assert not Chatbot.objects.exists()
 
-    def test_it_needs_an_account(self, db: None, tmp_path: Path) -> None:
-        file = tmp_path / "a.txt"
-        file.write_text("text")
-        with pytest.raises(CommandError, match="no account"):
-            call_command("create_chatbot", "nobody@example.org", "Shop", "--text", str(file))
+def test_what_is_added_is_known_from_the_right_page(
+    signed_in: Client,
+    api: ApiClient,
+    chatbot: Chatbot,
+    site: Site,
+    workers: Workers,
+) -> None:
+    workers.start()
+    signed_in.post(page_of(chatbot, "sources/add-site/"), {"url": site.url})
+    manual = pdf([(20, "Engine"), (10, "The diesel engine has to be oiled every 60 hours.")])
+    terms = docx(heading(1, "Terms") + paragraph("Invoices have to be paid within 14 days."))
+    for name, content in (("manual.pdf", manual), ("terms.docx", terms)):
+        file = SimpleUploadedFile(name, content)
+        signed_in.post(page_of(chatbot, "sources/add-file/"), {"file": file})
+    sources = Source.objects.filter(type__in=["url", "file"])
+    wait_for(lambda: sources.filter(status="done").count() == 3, what=workers.said)
+    assert ask(api, chatbot, "Who is the captain?") == "Our captain is called Solveig."
+    assert "40 days" in ask(api, chatbot, "How long may boats be returned?")
+    assert "60 hours" in ask(api, chatbot, "How often does the diesel engine have to be oiled?")
+    assert "14 days" in ask(api, chatbot, "When do invoices have to be paid?")
+    assert ask(api, chatbot, "Who painted the Mona Lisa?") == chatbot.fallback_message
+
+
+def test_a_killed_worker_loses_and_repeats_nothing(
+    signed_in: Client,
+    api: ApiClient,
+    chatbot: Chatbot,
+    site: Site,
+    workers: Workers,
+) -> None:
+    reached, go = threading.Event(), threading.Event()
+
+    def stuck() -> str:
+        reached.set()
+        go.wait(120)
+        return page("Crew", "<p>Our captain is called Solveig.</p>")
+
+    site.pages["/crew"] = stuck
+    workers.start()
+    signed_in.post(page_of(chatbot, "sources/add-site/"), {"url": site.url})
+    source = Source.objects.get(type="url")
+    assert reached.wait(120), workers.said()
+    shown = text(signed_in.get(page_of(chatbot, f"sources/{source.id}/pages/")))
+    assert "Reading" in shown
+    read = dict(Page.objects.filter(source=source, state="read").values_list("url", "pk"))
+    assert read
+    dead = kill(workers.processes[-1])
+    go.set()
+    workers.start()
+    age_heartbeat(dead)
+    wait_for(lambda: status(source) == "done", what=workers.said)
+    kept = dict(Page.objects.live().filter(source=source).values_list("url", "pk"))
+    assert read.items() <= kept.items()
+    asked = [path for path in site.paths() if path not in ("/robots.txt", "/crew")]
+    assert len(asked) == len(set(asked))
+    assert Chunk.objects.filter(page__source=source).count() == source.page_count == 4
+    assert ask(api, chatbot, "Who is the captain?") == "Our captain is called Solveig."
+
+
+def test_a_worker_that_is_killed_while_it_learns_goes_on(
+    signed_in: Client,
+    chatbot: Chatbot,
+    site: Site,
+    workers: Workers,
+) -> None:
+    links = "".join(f"<a href=/{number}>{number}</a>" for number in range(8))
+    site.pages = {"/": page("Home", links)}
+    for number in range(8):
+        text_of_page = f"<p>Boat {number} was built in {1900 + number}.</p>"
+        site.pages[f"/{number}"] = page(f"Boat {number}", text_of_page)
+    workers.start()
+    signed_in.post(page_of(chatbot, "sources/add-site/"), {"url": site.url})
+    source = Source.objects.get(type="url")
+    learnt = Page.objects.filter(source=source, state="embedded")
+    wait_for(learnt.exists, what=workers.said)
+    dead = kill(workers.processes[-1])
+    before = set(Chunk.objects.filter(page__in=learnt).values_list("pk", flat=True))
+    workers.start()
+    age_heartbeat(dead)
+    wait_for(lambda: status(source) == "done", what=workers.said)
+    assert source.page_count == 9
+    assert before <= set(Chunk.objects.values_list("pk", flat=True))
+    assert len(site.paths()) == len(set(site.paths())) + site.paths().count("/robots.txt") - 1

@@ -9,10 +9,11 @@ from django.test.utils import CaptureQueriesContext
 
 from accounts.models import Plan, User
 from chatbots import quota
+from chatbots.answering import answer_message
 from chatbots.models import Chatbot, ChatbotMessageUsage, MessageUsage
 from chatbots.providers.base import ProviderError
 from chatbots.quota import current_month, reserved_message, usage_by_chatbot, usage_of
-from chatbots.services import answer_message, create_chatbot
+from chatbots.services import create_chatbot
 from tests.chatbots.test_pages import LIST, page_of, signed_in, text
 
 __all__ = ["signed_in"]
@@ -43,9 +44,9 @@ def test_it_shows_used_left_and_when_it_starts_again(
 
 def test_each_chatbot_has_its_share(signed_in: Client, chatbot: Chatbot, alice: User) -> None:
     other = create_chatbot(alice, "Other")
-    for one in (chatbot, other, other):
-        answer_message(one, "visitor", "Do you ship to Norway?")
-    assert [(one.chatbot, one.used) for one in usage_by_chatbot(alice.id)] == [
+    for asked in (chatbot, other, other):
+        answer_message(asked, "visitor", "Do you ship to Norway?")
+    assert [(share.chatbot, share.used) for share in usage_by_chatbot(alice.id)] == [
         (other, 2),
         (chatbot, 1),
     ]
@@ -59,7 +60,7 @@ def test_deleted_chatbots_stay_in_the_sum_without_their_names(
 ) -> None:
     answer_message(chatbot, "visitor", "Do you ship to Norway?")
     Chatbot.objects.all().soft_delete()
-    assert [(one.chatbot, one.used) for one in usage_by_chatbot(alice.id)] == [(None, 1)]
+    assert [(share.chatbot, share.used) for share in usage_by_chatbot(alice.id)] == [(None, 1)]
     page = text(signed_in.get(USAGE))
     assert "Deleted chatbots" in page
     assert "Shop" not in page
@@ -70,7 +71,7 @@ def test_another_month_is_not_counted(chatbot: Chatbot, alice: User) -> None:
     MessageUsage.objects.create(owner=alice, month=month, used=7)
     ChatbotMessageUsage.objects.create(chatbot=chatbot, month=month, used=7)
     assert usage_of(alice.id).used == 0
-    assert [one.used for one in usage_by_chatbot(alice.id)] == [0]
+    assert [share.used for share in usage_by_chatbot(alice.id)] == [0]
 
 
 def test_what_fails_is_given_back_to_both(chatbot: Chatbot, alice: User) -> None:
@@ -82,10 +83,11 @@ def test_what_fails_is_given_back_to_both(chatbot: Chatbot, alice: User) -> None
     assert usage_of(alice.id).used == ChatbotMessageUsage.objects.get().used == 1
 
 
-def test_reserving_is_one_statement(chatbot: Chatbot) -> None:
-    with CaptureQueriesContext(connection) as queries, reserved_message(chatbot):
-        pass
-    assert len(queries) == 1
+def test_reserving_is_one_statement_and_keeping_another(chatbot: Chatbot) -> None:
+    with CaptureQueriesContext(connection) as queries, reserved_message(chatbot) as reservation:
+        assert len(queries) == 1
+        reservation.keep()
+    assert len(queries) == 2
 
 
 @pytest.mark.parametrize(

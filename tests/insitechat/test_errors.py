@@ -4,13 +4,15 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from django.db import InterfaceError, OperationalError
+from django.db import Error, InterfaceError, OperationalError, connection, transaction
 from django.test import Client
 from pytest_django import Settings
 
 from accounts.models import User
 from chatbots import api as chatbots_api
 from chatbots.models import Chatbot
+from core.db import is_readable
+from insitechat import errors
 from tests.conftest import ApiClient, detail
 
 CHAT = "/chatbots/{}/chat"
@@ -150,3 +152,15 @@ def test_pages_answer_as_pages(alice: User) -> None:
     response = client.get("/nowhere")
     assert response.status_code == 404
     assert response.headers["Content-Type"].startswith("text/html")
+
+
+def test_a_session_that_the_server_ended_in_a_transaction_is_a_503(transactional_db: None) -> None:
+    def dawdle() -> None:
+        with transaction.atomic(), connection.cursor() as cursor:
+            cursor.execute("SET LOCAL idle_in_transaction_session_timeout = 10")
+            is_readable(connection.connection, None)
+            cursor.execute("SELECT 1")
+
+    with pytest.raises(Error) as raised:
+        dawdle()
+    assert errors.meaning_of(raised.value) is errors.UNAVAILABLE

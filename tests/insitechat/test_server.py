@@ -4,6 +4,7 @@ import json
 import socket
 from urllib.parse import urlsplit
 
+import httpx2
 import pytest
 
 from accounts.models import User
@@ -68,3 +69,17 @@ def test_a_body_of_unknown_length_is_asked_for_its_length(service: Service) -> N
     assert response.status_code == 411
     assert response.json() == {"detail": "Send the body with a Content-Length."}
     assert response.headers["RateLimit"] == '"default";r=59;t=60'
+
+
+@pytest.mark.parametrize("field", [b"SCRIPT_NAME: /elsewhere", b"PATH_INFO: /healthz"])
+def test_no_proxy_changes_the_path(server: Service, field: bytes) -> None:
+    request = b"GET /api/v1/chatbots HTTP/1.1\r\nHost: 127.0.0.1\r\n%s\r\n\r\n" % field
+    assert send(server, request)[0] == 401
+
+
+@pytest.mark.parametrize("path", ["/api/v1/chatbots", "/sign-in/", "/healthz", "/nowhere/"])
+def test_a_head_request_is_no_news(service: Service, path: str) -> None:
+    before = service.log.read_text()
+    response = httpx2.head(f"{service.url}{path}", trust_env=False)
+    assert response.content == b""
+    assert service.log.read_text() == before

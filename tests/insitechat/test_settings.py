@@ -20,7 +20,7 @@ print(json.dumps({name: getattr(settings, name) for name in names}))
 """
 SECURE = [
     *("SESSION_COOKIE_SECURE", "CSRF_COOKIE_SECURE", "SECURE_SSL_REDIRECT"),
-    *("SECURE_HSTS_SECONDS", "ALLOWED_HOSTS", "DEBUG", "CSRF_TRUSTED_ORIGINS"),
+    *("SECURE_HSTS_SECONDS", "ALLOWED_HOSTS", "DEBUG", "CSRF_TRUSTED_ORIGINS", "PUBLIC_URL"),
 ]
 NEEDED = {"SECRET_KEY": "x", "DATABASE_URL": "postgresql://u@h/n", "REDIS_URL": "redis://h"}
 
@@ -88,6 +88,12 @@ def test_the_public_host_is_allowed(settings_of: Callable[..., dict[str, Any]]) 
     )
 
 
+def test_the_public_url_ends_without_a_slash(settings_of: Callable[..., dict[str, Any]]) -> None:
+    found = settings_of(PUBLIC_URL="https://chat.example.org/")
+    assert found["PUBLIC_URL"] == "https://chat.example.org"
+    assert found["CSRF_TRUSTED_ORIGINS"] == ["https://chat.example.org"]
+
+
 def test_a_database_url_keeps_its_options(
     settings_of: Callable[..., dict[str, Any]], tmp_path: Path
 ) -> None:
@@ -99,4 +105,33 @@ def test_a_database_url_keeps_its_options(
     )["DATABASES"]["default"]
     assert found["OPTIONS"]["sslmode"] == "require"
     assert found["OPTIONS"]["connect_timeout"] == 3
-    assert (found["HOST"], found["PORT"], found["PASSWORD"]) == ("db", 5433, "s3cret")
+    assert (found["HOST"], found["PORT"], found["PASSWORD"]) == ("db", "5433", "s3cret")
+
+
+PRINT_DATABASE = """
+import json
+%s
+from django.conf import settings
+options = settings.DATABASES["default"]["OPTIONS"]
+pool = options.get("pool", {})
+print(json.dumps([options["options"], pool.get("max_size"), pool.get("timeout")]))
+"""
+
+
+def test_the_process_that_gunicorn_serves_has_a_pool_and_short_deadlines(
+    checkout: Checkout,
+) -> None:
+    environment = {"DATABASE_REQUEST_SECONDS": "1", "DATABASE_CONNECTIONS": "7"}
+    done = run(checkout, PRINT_DATABASE % "import insitechat.wsgi", NEEDED | environment)
+    options, max_size, timeout = json.loads(done.stdout)
+    assert "-c statement_timeout=800 -c lock_timeout=600" in options
+    assert (max_size, timeout) == (7, 0.4)
+
+
+def test_any_other_process_has_neither(checkout: Checkout) -> None:
+    environment = {"DATABASE_STATEMENT_SECONDS": "20", "PGOPTIONS": "-c jit=off"}
+    done = run(checkout, PRINT_DATABASE % "", NEEDED | environment)
+    options, max_size, _ = json.loads(done.stdout)
+    assert options.startswith("-c statement_timeout=20000 -c lock_timeout=2000 ")
+    assert options.endswith(" -c jit=off")
+    assert max_size is None

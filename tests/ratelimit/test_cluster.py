@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 import redis
 
-from insitechat.local.engines import Valkey
+from insitechat.operations.local.engines import Valkey
 from ratelimit.limiter import Limiter
 from ratelimit.limits import Limit
 from ratelimit.redis_window import RedisWindow
@@ -49,13 +49,22 @@ def cluster_url(tmp_path: Path) -> Iterator[str]:
     node.stop()
 
 
-def test_it_decides_on_a_cluster(cluster_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("ratelimit.redis_window.PATIENCE_SECONDS", 5.0)  # this is not about it
-    window = RedisWindow(cluster_url)
+def test_it_decides_on_a_cluster(cluster_url: str) -> None:
+    window = RedisWindow(cluster_url, timeout_seconds=5.0)
     for _ in range(5):
         subject = str(uuid.uuid4())
         decisions = [window.hit(subject, Limit(2)) for _ in range(3)]
         assert [decision.allowed for decision in decisions] == [True, True, False]
+    window.close()
+
+
+def test_it_counts_windows_on_several_slots(cluster_url: str) -> None:
+    window = RedisWindow(cluster_url, timeout_seconds=5.0)
+    subjects = [(str(uuid.uuid4()), Limit(9)) for _ in range(5)]
+    for number, subject in enumerate(subjects):
+        for _ in range(number):
+            window.hit(*subject)
+    assert window.counts(subjects) == [0, 1, 2, 3, 4]
     window.close()
 
 

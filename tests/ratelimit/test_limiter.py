@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import pytest
 import redis
 
-from insitechat.local.engines import Valkey
+from insitechat.operations.local.engines import Valkey
 from ratelimit.limiter import Limiter
 from ratelimit.limits import Limit
 from ratelimit.redis_window import RedisWindow
@@ -42,7 +42,7 @@ def observer(valkey: Valkey) -> Iterator[redis.Redis]:
 
 @pytest.fixture
 def limiter(valkey: Valkey, clock: Clock) -> Iterator[Limiter]:
-    limiter = Limiter(RedisWindow(valkey.url), clock=clock)
+    limiter = Limiter(RedisWindow(valkey.url, timeout_seconds=5.0), clock=clock)
     limiter.prepare(connections=1)
     yield limiter
     limiter.close()
@@ -59,7 +59,18 @@ def test_a_decision_takes_one_round_trip(limiter: Limiter, observer: redis.Redis
     assert round_trips(observer) - before == 2 + 1  # and the observer's own question
 
 
-def test_as_many_connections_lie_ready_as_were_asked_for(
+def test_many_windows_are_counted_by_one_round_trip(
+    limiter: Limiter, observer: redis.Redis
+) -> None:
+    for subject in ("a", "b", "b"):
+        limiter.hit(subject, LIMIT)
+    before = round_trips(observer)
+    assert limiter.counts([(subject, LIMIT) for subject in "abc"]) == [1, 2, 0]
+    assert limiter.counts([]) == []
+    assert round_trips(observer) - before == 1 + 1  # and the observer's own question
+
+
+def test_as_many_connections_are_idle_as_were_asked_for(
     limiter: Limiter, observer: redis.Redis
 ) -> None:
     others = len(observer.client_list()) - 1
@@ -73,7 +84,8 @@ def test_an_engine_that_may_load_no_script_decides(valkey: Valkey, observer: red
         "plain", enabled=True, nopass=True, keys="*", commands=["+@all", "-script"]
     )
     observer.script_flush()
-    limiter = Limiter(RedisWindow(valkey.url.replace("unix://", "unix://plain:x@")))
+    url = valkey.url.replace("unix://", "unix://plain:x@")
+    limiter = Limiter(RedisWindow(url, timeout_seconds=5.0))
     limiter.prepare(connections=1)
     limiter.hit("a", LIMIT)
     assert observer.zcard("ratelimit:{a}") == 1
@@ -118,7 +130,7 @@ def test_another_limit_is_decided_at_once(limiter: Limiter) -> None:
 def test_memory_of_refusals_is_bounded(
     limiter: Limiter, observer: redis.Redis, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("ratelimit.limiter.Refusals.MAX", 2)
+    monkeypatch.setattr("ratelimit.refusals.MAX_SUBJECTS", 2)
     for subject in ("a", "b", "c"):
         limiter.hit(subject, Limit(1))
         limiter.hit(subject, Limit(1))

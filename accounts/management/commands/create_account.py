@@ -1,4 +1,4 @@
-"""Make an account."""
+"""Create an account."""
 
 import getpass
 import sys
@@ -13,7 +13,7 @@ from accounts.models import Plan, User
 
 
 class Command(BaseCommand):
-    help = "Make an account that signs in with EMAIL and a password."
+    help = "Create an account that signs in with EMAIL and a password."
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("email", metavar="EMAIL")
@@ -34,7 +34,7 @@ class Command(BaseCommand):
         user.set_password(password)
         user.save()
         user.confirm_email()
-        self.stdout.write(f"Account {user.email} made.")
+        self.stdout.write(f"Account {user.email} created.")
 
 
 def read_line() -> str:

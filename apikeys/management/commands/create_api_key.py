@@ -1,4 +1,4 @@
-"""Make an API key."""
+"""Create an API key."""
 
 import sys
 from argparse import ArgumentParser
@@ -12,9 +12,7 @@ from apikeys.services import KeyCapReached, create_api_key
 
 
 class Command(BaseCommand):
-    help = (
-        "Make an API key for the account EMAIL; prints the full key, this once, and nothing else."
-    )
+    help = "Create an API key for the account EMAIL. Prints the full key and nothing else."
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("email", metavar="EMAIL")
@@ -29,8 +27,5 @@ class Command(BaseCommand):
         except User.DoesNotExist as error:
             raise CommandError(f"There is no account {email}.") from error
         except KeyCapReached as error:
-            raise CommandError(
-                f"The account has {error.cap} active API keys, as many as its plan allows. "
-                "Revoke one first."
-            ) from error
+            raise CommandError(str(error)) from error
         sys.stdout.write(f"{created.token.plaintext}\n")

@@ -10,26 +10,24 @@ from apikeys.models import ApiKey, ApiKeyQuerySet
 
 
 class Command(BaseCommand):
-    help = "Revoke the API key with this id or 8-character prefix, for good."
+    help = "Revoke the API key with this id or 8-character prefix. This cannot be undone."
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("key", metavar="KEY_ID_OR_PREFIX")
 
     def handle(self, *args: Any, key: str, **options: Any) -> None:
-        found = find(key)
-        candidates = list(found.select_related("owner"))
-        if not candidates:
+        matching = find(key)
+        api_keys = list(matching.select_related("owner"))
+        if not api_keys:
             raise CommandError(f"There is no API key with the id or prefix {shown(key)}.")
-        if len(candidates) > 1:
+        if len(api_keys) > 1:
+            lines = [f"  {each.id}  {each.owner}  {each.name_for_terminals}" for each in api_keys]
             raise CommandError(
-                "Several API keys have this prefix; name one by its id:\n"
-                + "\n".join(
-                    f"  {one.id}  {one.owner}  {one.name_for_terminals}" for one in candidates
-                )
+                "Several API keys have this prefix; name one by its id:\n" + "\n".join(lines)
             )
-        revoked = found.revoke()
+        revoked = matching.revoke()
         self.stdout.write(
-            f"API key {candidates[0].prefix} of {candidates[0].owner} "
+            f"API key {api_keys[0].prefix} of {api_keys[0].owner} "
             + ("is revoked." if revoked else "was revoked already.")
         )
 
@@ -42,5 +40,5 @@ def find(key: str) -> ApiKeyQuerySet:
 
 
 def shown(key: str) -> str:
-    """Cut what may be a full key, pasted by mistake, to its prefix."""
+    """Return the start of the argument, which may be a full key that was pasted by mistake."""
     return key[:8]

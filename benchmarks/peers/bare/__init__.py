@@ -1,1 +1,1 @@
-"""(a) A bare Django view that answers canned bytes; no middleware at all."""
+"""(a) A bare Django view that returns fixed bytes, without any middleware."""

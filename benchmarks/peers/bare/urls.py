@@ -4,7 +4,7 @@ import uuid
 from django.http import HttpRequest, HttpResponse
 from django.urls import path
 
-CANNED = json.dumps(
+BODY = json.dumps(
     [
         {
             "id": str(uuid.uuid4()),
@@ -20,7 +20,7 @@ CANNED = json.dumps(
 
 
 def chatbots(request: HttpRequest) -> HttpResponse:
-    return HttpResponse(CANNED, content_type="application/json")
+    return HttpResponse(BODY, content_type="application/json")
 
 
 urlpatterns = [path("api/v1/chatbots", chatbots)]

@@ -1,1 +1,1 @@
-"""(e) Our own stack with the moving window of the package `limits` in place of our script."""
+"""(e) Our own stack with the moving window of the package `limits` instead of our script."""

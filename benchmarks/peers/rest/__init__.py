@@ -1,1 +1,1 @@
-"""(d) Django REST framework, djangorestframework-api-key and the framework's throttle."""
+"""(d) Django REST framework with djangorestframework-api-key and the framework's throttle."""

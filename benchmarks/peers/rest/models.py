@@ -4,6 +4,6 @@ from rest_framework_api_key.models import AbstractAPIKey
 
 
 class OwnersKey(AbstractAPIKey):
-    """A key with an owner, as the package's guide makes one."""
+    """An API key with an owner, modelled as the package's guide shows."""
 
     owner = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE)

@@ -24,12 +24,12 @@ class Chatbots(ListAPIView):
     def get_queryset(self) -> QuerySet[Chatbot]:
         try:
             api_key = OwnersKey.objects.get_from_key(HasOwnersKey().get_key(self.request))
-        except OwnersKey.DoesNotExist as error:  # revoked since the permission was checked
+        except OwnersKey.DoesNotExist as error:  # revoked after the permission was checked
             raise PermissionDenied from error
         return Chatbot.objects.filter(owner_id=api_key.owner_id, deleted_at=None)
 
 
-# Open to anybody: only their races are of interest.
+# Open to anybody: these endpoints exist only to measure their races.
 @api_view(["POST", "DELETE"])
 @permission_classes([])
 @throttle_classes([])

@@ -1,4 +1,4 @@
-"""What `startproject` writes, with PostgreSQL, kept connections and without DEBUG."""
+"""The settings of `startproject`, with PostgreSQL, persistent connections and DEBUG off."""
 
 import os
 from urllib.parse import parse_qs, urlsplit
@@ -54,7 +54,7 @@ USE_I18N = True
 USE_TZ = True
 STATIC_URL = "static/"
 
-# Where the usual limits keep their counts, as Django's documentation has it.
+# Where the throttles of (c) and (d) store their counts; configured as in Django's documentation.
 CACHES = {
     "default": {
         "BACKEND": "django.core.cache.backends.redis.RedisCache",

@@ -1,1 +1,1 @@
-"""Our own endpoint on our own stack without the gate: no key looked up, no limit, no last use."""
+"""Our own endpoint and stack without the gate: no key look-up, no limit, no time of last use."""

@@ -5,5 +5,5 @@ MIDDLEWARE = [
     "benchmarks.peers.ungated.gate.gate" if name == "insitechat.gate.gate" else name
     for name in MIDDLEWARE
 ]
-# The gate's first statement is such a check; without the gate it would be one more.
+# The gate's own statement serves as the health check; without the gate Django would send one.
 DATABASES["default"]["CONN_HEALTH_CHECKS"] = False

@@ -1,1 +1,1 @@
-"""(c) The usual Ninja way: ORM look-up, save of the last use, Ninja's throttle on Redis."""
+"""(c) The usual way in Ninja: an ORM look-up, a saved time of last use, Ninja's throttle."""

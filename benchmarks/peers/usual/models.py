@@ -11,4 +11,4 @@ class ApiKey(models.Model):
     revoked_at = models.DateTimeField(null=True)
 
     def __str__(self) -> str:
-        return str(self.id)  # Ninja's throttle tells callers apart by it
+        return str(self.id)  # by which Ninja's throttle tells callers apart

@@ -37,7 +37,7 @@ def list_chatbots(request: HttpRequest) -> QuerySet[Chatbot]:
     return Chatbot.objects.filter(owner_id=request.auth.owner_id, deleted_at=None)
 
 
-# Open to anybody: only their races are of interest.
+# Open to anybody: these endpoints exist only to measure their races.
 @api.post("/accounts/{owner_id}/api-keys", response={201: None}, auth=None, throttle=[])
 def create_api_key(request: HttpRequest, owner_id: int) -> Status[None]:
     if ApiKey.objects.filter(owner_id=owner_id, revoked_at=None).count() >= 5:

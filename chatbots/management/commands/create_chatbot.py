@@ -1,4 +1,4 @@
-"""Make a chatbot and train it on text files."""
+"""Create a chatbot and train it on text files."""
 
 from argparse import ArgumentParser
 from pathlib import Path
@@ -8,12 +8,15 @@ from django.core.management.base import BaseCommand, CommandError
 from django.db import transaction
 
 from accounts.models import User
+from chatbots.caps import CapReached
+from chatbots.knowledge.learning import NothingToLearn
+from chatbots.knowledge.teaching import add_text_source
 from chatbots.models import NAME_MAX_LENGTH, Chatbot
-from chatbots.services import NothingToLearn, add_text_source, create_chatbot
+from chatbots.services import create_chatbot
 
 
 class Command(BaseCommand):
-    help = "Make a chatbot for the account EMAIL, train it on text files, and print its id."
+    help = "Create a chatbot for the account EMAIL, train it on text files, and print its id."
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("email", metavar="EMAIL")
@@ -34,11 +37,14 @@ class Command(BaseCommand):
             owner = User.objects.get_by_natural_key(email)
         except User.DoesNotExist as error:
             raise CommandError(f"There is no account {email}.") from error
-        chatbot = create_chatbot(owner, name, provider=provider)
+        try:
+            chatbot = create_chatbot(owner, name, provider=provider)
+        except CapReached as error:
+            raise CommandError(f"{error}.") from error
         for file in text:
             try:
                 add_text_source(chatbot, file.name[:200], read_text(file))
-            except NothingToLearn as error:
+            except (NothingToLearn, CapReached) as error:
                 raise CommandError(f"{error}.") from error
         self.stdout.write(str(chatbot.id))
 

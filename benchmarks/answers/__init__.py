@@ -1,0 +1,1 @@
+"""How well chatbots answer: questions with known answers, asked of chatbots."""

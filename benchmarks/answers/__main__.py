@@ -1,0 +1,60 @@
+"""`make eval`: teach chatbots, ask them, and print how well they answer.
+
+The shop's set is in the project. The open set is fetched from Debian: `ARGS="--set open"`. Half of
+each set's questions is for tuning; reported is the other half, or all with `--all`.
+"""
+
+import argparse
+import os
+from collections import defaultdict
+from pathlib import Path
+
+from insitechat.operations.local.engines import throwaway_engines
+
+SETS = ("shop", "open")
+FOLDER = Path(".data", "eval")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--set", choices=SETS, default="shop")
+    parser.add_argument("--all", action="store_true", help="report the tuning half too")
+    arguments = parser.parse_args()
+    with throwaway_engines() as environment:
+        os.environ.update(environment, DJANGO_SETTINGS_MODULE="insitechat.settings")
+        import django
+        from django.core.management import call_command
+
+        django.setup()
+        call_command("migrate", verbosity=0)
+        evaluate(arguments.set, everything=arguments.all)
+
+
+def evaluate(chosen: str, *, everything: bool) -> None:
+    from accounts.models import User
+    from benchmarks.answers import debian, shop
+    from benchmarks.answers.measure import Outcome, ask, teach
+    from benchmarks.answers.tables import tables
+    from chatbots.services import create_chatbot
+
+    if chosen == "open":
+        debian.fetch(FOLDER)
+        corpora = [
+            *debian.corpora(FOLDER, with_headings=True),
+            *debian.corpora(FOLDER, with_headings=False),
+        ]
+    else:
+        corpora = [shop.corpus()]
+    owner = User.objects.create_user("owner@example.org")
+    results: dict[str, list[Outcome]] = defaultdict(list)
+    for corpus in corpora:
+        chatbot = create_chatbot(owner, corpus.name)
+        print(f"{corpus.name}: {teach(corpus, chatbot):.0f} chunks learnt per second and core")
+        for question in corpus.questions:
+            if everything or not question.is_for_tuning:
+                results[f"{question.kind}{corpus.suffix}"].append(ask(chatbot, question))
+    print(tables(results))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,146 @@
+"""`make bench-search`: how long a chat's search takes in a large table, and by which plan.
+
+Many chatbots of 10,000 chunks are made by SQL out of a few thousand random vectors and a Zipf-like
+vocabulary. One chatbot after the other is asked, on one connection, as a web process asks.
+"""
+
+import argparse
+import os
+import random
+import time
+from statistics import median, quantiles
+from typing import Any
+
+from insitechat.operations.local.engines import throwaway_engines
+
+CHUNKS_EACH = 10_000
+WORDS = 20_000
+# Terms of a chunk, and of a question.
+TERMS_EACH = 60
+QUESTION_TERMS = 7
+
+POOL = """
+    CREATE UNLOGGED TABLE pool AS
+    SELECT number, l2_normalize(vector::vector(384)::halfvec) AS vector
+    FROM (
+        SELECT number, array_agg(random(-1.0, 1.0)) AS vector
+        FROM generate_series(0, 1999) AS number, generate_series(1, 384) GROUP BY number
+    ) AS drawn
+"""
+VECTORS = """
+    INSERT INTO chatbots_chunkvectors (
+        index_id, chunk_id, page_id, length, whole, heading, window_1, window_2
+    )
+    SELECT %(index)s, %(first)s + chunk.number, %(index)s, 60, a.vector,
+        CASE WHEN chunk.number %% 10 = 0 THEN b.vector END, b.vector, c.vector
+    FROM generate_series(1, %(chunks)s) AS chunk (number)
+    JOIN pool AS a ON a.number = chunk.number %% 2000
+    JOIN pool AS b ON b.number = chunk.number * 7 %% 2000
+    JOIN pool AS c ON c.number = chunk.number * 13 %% 2000
+"""
+SENTENCES = """
+    INSERT INTO chatbots_sentencevectors (index_id, chunk_id, page_id, vectors)
+    SELECT %(index)s, %(first)s + chunk.number, %(index)s, array[
+        a.vector, b.vector, a.vector, b.vector, a.vector, b.vector
+    ]
+    FROM generate_series(1, %(chunks)s) AS chunk (number)
+    JOIN pool AS a ON a.number = chunk.number %% 2000
+    JOIN pool AS b ON b.number = chunk.number * 7 %% 2000
+"""
+POSTINGS = """
+    INSERT INTO chatbots_posting (index_id, chunk_id, page_id, term, frequency, length)
+    SELECT %(index)s, %(first)s + chunk.number, %(index)s,
+        translate(floor(power(random(), 3) * %(words)s)::int::text, '0123456789', 'bcdfghjklm'),
+        1, 60
+    FROM generate_series(1, %(chunks)s) AS chunk (number), generate_series(1, %(terms)s)
+    ON CONFLICT DO NOTHING
+"""
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--chunks", type=int, default=1_000_000)
+    parser.add_argument("--questions", type=int, default=200)
+    arguments = parser.parse_args()
+    with throwaway_engines() as environment:
+        os.environ.update(environment, DJANGO_SETTINGS_MODULE="insitechat.settings")
+        import django
+        from django.core.management import call_command
+
+        django.setup()
+        call_command("migrate", verbosity=0)
+        indexes = fill(arguments.chunks // CHUNKS_EACH)
+        measure(indexes, arguments.questions)
+
+
+def fill(chatbots: int) -> list[Any]:
+    """Make the chatbots, and return their indexes."""
+    from django.db import connection
+
+    from accounts.models import User
+    from chatbots.embedding import minilm
+    from chatbots.models import Chatbot, SearchIndex
+    from chatbots.retrieval.analysis import ANALYSER
+
+    owner = User.objects.create_user("owner@example.org")
+    indexes = []
+    began = time.perf_counter()
+    with connection.cursor() as cursor:
+        cursor.execute(POOL)
+        for number in range(chatbots):
+            name = f"chatbot-{number}"
+            index = SearchIndex.objects.create(
+                chatbot=Chatbot.objects.create(owner=owner, name=name, slug=name),
+                embedder=minilm.ID,
+                analyser=ANALYSER,
+                languages=["en"],
+                is_live=True,
+            )
+            parameters = {
+                "index": index.pk,
+                "first": number * CHUNKS_EACH,
+                "chunks": CHUNKS_EACH,
+                "words": WORDS,
+                "terms": TERMS_EACH,
+            }
+            for statement in (VECTORS, SENTENCES, POSTINGS):
+                cursor.execute(statement, parameters)
+            indexes.append(index)
+        cursor.execute("VACUUM ANALYZE chatbots_posting, chatbots_chunkvectors")
+        cursor.execute(
+            "SELECT pg_size_pretty(sum(pg_total_relation_size(c))) FROM unnest(array["
+            "'chatbots_posting', 'chatbots_chunkvectors', 'chatbots_sentencevectors'"
+            "]::regclass[]) AS c"
+        )
+        print(
+            f"{chatbots * CHUNKS_EACH:,} chunks, {cursor.fetchone()[0]}, "
+            f"made in {time.perf_counter() - began:.0f} s"
+        )
+    return indexes
+
+
+def measure(indexes: list[Any], questions: int) -> None:
+    from chatbots.retrieval.search import Question, rank
+
+    chance = random.Random(0)
+    milliseconds = []
+    for number in range(questions):
+        index = indexes[number % len(indexes)]
+        words = [word(int(chance.random() ** 3 * WORDS)) for _ in range(QUESTION_TERMS)]
+        began = time.perf_counter()
+        rank(Question.of(index, " ".join(words)), index.chatbot_id)
+        milliseconds.append((time.perf_counter() - began) * 1000)
+    settled = milliseconds[questions // 10 :]
+    print(
+        f"search: p50 {median(settled):.1f} ms, p95 {quantiles(settled, n=20)[-1]:.1f} ms, "
+        f"embedding of the question included"
+    )
+
+
+def word(number: int) -> str:
+    """Return the number in letters that no stemmer cuts and no identifier has."""
+    return str(number).translate(str.maketrans("0123456789", "bcdfghjklm"))
+
+
+if __name__ == "__main__":
+    main()

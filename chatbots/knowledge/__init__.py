@@ -1,0 +1,1 @@
+"""What chatbots learn: sources, and the chunks that they are found by."""

@@ -1,0 +1,1 @@
+"""Finding the passages of a chatbot's sources that a question is about."""

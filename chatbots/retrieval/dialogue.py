@@ -1,0 +1,55 @@
+"""What a message means in its conversation, told by its form. Pure."""
+
+import re
+from collections.abc import Sequence
+
+GREETING = (
+    r"hi|hiya|hello|hey|good (?:morning|afternoon|evening|day|night)|greetings|bye|goodbye|cheers"
+    r"|see you|thanks?(?: (?:you|a lot|so much|very much))*|thx|ok|okay|great|perfect|cool|nice"
+    r"|yes|no|how are you(?: doing)?|who are you"
+    r"|are you (?:a |an )?(?:robot|bot|human|person)"
+    r"|what(?:'s| is) your name|hallo|guten (?:tag|morgen|abend)|danke|tschüss|bonjour|merci|salut"
+    r"|hola|gracias|ciao|grazie|hej|tak|tack"
+)
+SMALL_TALK = re.compile(
+    rf"\W*(?:(?:{GREETING})(?:\s+(?:there|all|everyone|again|now|today))?\W*)+", re.IGNORECASE
+)
+# How a message begins that goes on where the last one ended.
+CONTINUES = re.compile(
+    r"(?:and|but|or|also|so|what about|how about|what if"
+    r"|und|aber|oder|et|mais|y|pero|e|och|og|en)\b|why(?: not)?\W*$",
+    re.IGNORECASE,
+)
+POINTS_BACK = re.compile(
+    r"\b(?:it|its|they|them|their|that|this|these|those|there|one|ones|he|she|him|her)\b",
+    re.IGNORECASE,
+)
+# Few words that begin so ask for a part of what was said: “To which country?”, “How long?”
+ASKS_ON = re.compile(
+    r"(?:to|from|for|with|without|in|at|on|by|until|when|where|which|who|how)\b", re.IGNORECASE
+)
+SHORT_WORDS, FEW_WORDS = 8, 3
+
+
+def is_small_talk(message: str) -> bool:
+    """Return whether a message is a greeting, thanks and the like, and asks for nothing."""
+    return bool(SMALL_TALK.fullmatch(message))
+
+
+def is_follow_up(message: str) -> bool:
+    """Return whether a message says what it is about only together with the one before."""
+    if CONTINUES.match(message.lstrip()):
+        return True
+    words = len(message.split())
+    if words <= FEW_WORDS and ASKS_ON.match(message.lstrip()):
+        return True
+    return words <= SHORT_WORDS and bool(POINTS_BACK.search(message))
+
+
+def readings(message: str, earlier: Sequence[str]) -> list[str]:
+    """Return what to search for, the likeliest first: nothing for small talk."""
+    if is_small_talk(message):
+        return []
+    if not earlier or not is_follow_up(message):
+        return [message]
+    return [f"{earlier[-1]} {message}", message]

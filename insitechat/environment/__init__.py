@@ -1,0 +1,1 @@
+"""The environment variables that the project reads: declared once, checked at the start."""

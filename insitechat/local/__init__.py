@@ -1,1 +1,0 @@
-"""Running the whole service on one machine, engines included, from one command."""

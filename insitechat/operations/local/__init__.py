@@ -1,0 +1,1 @@
+"""Run the whole service, engines included, on one machine with one command."""

@@ -1,0 +1,112 @@
+"""Clients that send a byte now and then, beside others that are as quick as ever."""
+
+import socket
+import threading
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, contextmanager, suppress
+from statistics import median
+from urllib.parse import urlsplit
+
+from tests.attack.report import Result
+from tests.attack.statistics import percentile
+from tests.attack.wire import Wire
+
+CLIENTS = 400  # of each kind
+PAUSE_SECONDS = 1.5  # between two bytes of one client
+ROUNDS = 3
+CALLS = 300  # in a round, by each good client
+GOOD_CLIENTS = 2
+RATIO_MAX = 1.5
+
+HEADER = b"GET /api/v1/chatbots HTTP/1.1\r\nHost: 127.0.0.1\r\nX-Slow: "
+BODY = (
+    b"POST /api/v1/chatbots/%s/chat HTTP/1.1\r\nHost: 127.0.0.1\r\nAuthorization: Bearer %s\r\n"
+    b"Content-Type: application/json\r\nContent-Length: 8000\r\n\r\n{"
+)
+FORM = (
+    b"POST /sign-in/ HTTP/1.1\r\nHost: 127.0.0.1\r\nCookie: csrftoken=%s\r\n"
+    b"Content-Type: application/x-www-form-urlencoded\r\nContent-Length: 8000\r\n\r\nlogin="
+)
+
+
+def attack_slowly(url: str, key: str, chatbot_id: str) -> Result:
+    """Compare good calls with and without slow clients beside them, in turns."""
+    result = Result("slow headers and bodies")
+    body = BODY % (chatbot_id.encode(), key.encode())
+    openings = [HEADER, HEADER, body, FORM % (b"a" * 32)]
+    idle, beside = [], []
+    measure(url, key, result)  # connections, threads and caches are there from now on
+    for _ in range(ROUNDS):
+        idle.append(percentile(measure(url, key, result), 0.99))
+        with slow_clients(url, openings, 2 * CLIENTS):
+            beside.append(percentile(measure(url, key, result), 0.99))
+    ratio = median(beside) / median(idle)
+    result.note = (
+        f"p99 of good keys {median(idle) * 1000:.1f} ms idle,"
+        f" {median(beside) * 1000:.1f} ms beside {2 * CLIENTS} slow clients: {ratio:.2f} x"
+    )
+    if ratio > RATIO_MAX:
+        result.findings.append(result.note)
+    return result
+
+
+def measure(url: str, key: str, result: Result) -> list[float]:
+    """Return the seconds that good calls take."""
+    request = (
+        b"GET /api/v1/chatbots HTTP/1.1\r\nHost: 127.0.0.1\r\nAuthorization: Bearer %s\r\n\r\n"
+        % key.encode()
+    )
+
+    def call(_: int) -> list[tuple[float, int]]:
+        with Wire(url) as wire:
+            found = []
+            for _ in range(CALLS):
+                start = time.perf_counter()
+                answer = wire.ask(request)
+                found.append((time.perf_counter() - start, answer.status if answer else 599))
+            return found
+
+    with ThreadPoolExecutor(GOOD_CLIENTS) as pool:
+        calls = [one for found in pool.map(call, range(GOOD_CLIENTS)) for one in found]
+    for _, status in calls:
+        result.judge("a good key", status, is_expected=status == 200)
+    return [seconds for seconds, _ in calls]
+
+
+@contextmanager
+def slow_clients(url: str, openings: list[bytes], number: int) -> Iterator[None]:
+    """Keep so many clients sending a byte every PAUSE_SECONDS; who is dropped comes back."""
+    parts = urlsplit(url)
+    stop = threading.Event()
+
+    def connect(position: int) -> socket.socket:
+        client = socket.create_connection((parts.hostname, parts.port), 30)
+        client.sendall(openings[position % len(openings)])
+        return client
+
+    clients = [connect(position) for position in range(number)]
+    with ExitStack() as stack:
+        for client in clients:
+            stack.callback(client.close)
+
+        def trickle() -> None:
+            while not stop.wait(0):
+                for position, client in enumerate(clients):
+                    if stop.wait(PAUSE_SECONDS / number):
+                        return
+                    try:
+                        client.sendall(b"x")
+                    except OSError:
+                        client.close()
+                        with suppress(OSError):
+                            clients[position] = connect(position)
+
+        thread = threading.Thread(target=trickle)
+        thread.start()
+        try:
+            yield
+        finally:
+            stop.set()
+            thread.join()

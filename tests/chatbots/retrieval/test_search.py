@@ -1,0 +1,144 @@
+"""What a search finds: the live pages of one chatbot, by its own index, and nothing else."""
+
+import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
+
+from accounts.models import User
+from chatbots.embedding import configured
+from chatbots.embedding.base import EmbedderUnavailable
+from chatbots.knowledge import reindexing
+from chatbots.knowledge.documents import Block, Document
+from chatbots.knowledge.learning import forget, learn, publish
+from chatbots.knowledge.teaching import add_text_source
+from chatbots.models import (
+    Chatbot,
+    Chunk,
+    ChunkVectors,
+    Page,
+    Posting,
+    SearchIndex,
+    SentenceVectors,
+    Source,
+)
+from chatbots.retrieval.search import search
+from chatbots.services import create_chatbot
+
+QUESTION = "When does the museum open?"
+STORED = (Posting, ChunkVectors, SentenceVectors)
+
+
+def texts(chatbot: Chatbot, question: str = QUESTION) -> list[str]:
+    return [passage.excerpt for passage in search(chatbot.id, question).passages]
+
+
+def page_of(source: Source, text: str) -> Page:
+    page = Page(chatbot=source.chatbot, source=source, url="https://museum.example/")
+    learn(page, Document("Museum", (Block(text, ("Opening hours",)),)))
+    return page
+
+
+@pytest.fixture
+def museum(alice: User) -> Source:
+    chatbot = create_chatbot(alice, "Museum")
+    return Source.objects.create(chatbot=chatbot, type=Source.Type.URL)
+
+
+def test_a_page_is_found_from_its_publication_to_its_replacement(museum: Source) -> None:
+    old = page_of(museum, "The museum opens at nine.")
+    assert texts(museum.chatbot) == []
+    publish(museum, [old])
+    new = page_of(museum, "The museum opens at ten.")
+    assert texts(museum.chatbot) == ["The museum opens at nine."]
+    publish(museum, [new])
+    assert texts(museum.chatbot) == ["The museum opens at ten."]
+    forget([old.pk])
+    for model in STORED:
+        assert set(model._default_manager.values_list("page_id", flat=True)) == {new.pk}
+
+
+def test_what_is_deleted_is_not_found_until_it_is_restored(museum: Source) -> None:
+    publish(museum, [page_of(museum, "The museum opens at nine.")])
+    Source.objects.filter(pk=museum.pk).soft_delete()
+    assert texts(museum.chatbot) == []
+    Source.objects.filter(pk=museum.pk).restore()
+    assert texts(museum.chatbot) == ["The museum opens at nine."]
+
+
+def test_a_chatbot_does_not_know_what_another_knows(museum: Source, stranger: User) -> None:
+    publish(museum, [page_of(museum, "The museum opens at nine.")])
+    other = create_chatbot(stranger, "Other")
+    add_text_source(other, "Cats", "Cats sleep most of the day.")
+    assert texts(other) == []
+
+
+def test_learning_goes_on_where_it_stopped(museum: Source, monkeypatch: pytest.MonkeyPatch) -> None:
+    document = Document("", tuple(Block(f"Room {n} has pictures.", (str(n),)) for n in range(20)))
+    page = Page(chatbot=museum.chatbot, source=museum)
+    embedder, embedded = configured.offline(), []
+
+    class Dying:
+        id = embedder.id
+        embed_query = embedder.embed_query
+
+        def embed_documents(self, given: list[str]) -> object:
+            embedded.extend(given)
+            if len(embedded) > 18:
+                raise MemoryError
+            return embedder.embed_documents(given)
+
+    monkeypatch.setattr(configured, "offline", Dying)
+    with pytest.raises(MemoryError):
+        learn(page, document)
+    stored = ChunkVectors.objects.count()
+    assert 0 < stored < 20
+    monkeypatch.setattr(configured, "offline", lambda: embedder)
+    learn(page, document)
+    assert ChunkVectors.objects.count() == Chunk.objects.count() == 20
+    assert page.state == Page.State.EMBEDDED
+
+
+def test_another_embedder_gets_an_index_of_its_own(
+    museum: Source, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    publish(museum, [page_of(museum, "The museum opens at nine.")])
+    embedder = configured.offline()
+
+    class Other:
+        id = "other"
+        embed_documents = embedder.embed_documents
+        embed_query = embedder.embed_query
+
+    monkeypatch.setattr("chatbots.retrieval.index.configured", Other)
+    monkeypatch.setattr(reindexing, "configured", Other)
+    monkeypatch.setattr(configured, "configured", Other)
+    assert reindexing.outdated() == [museum.chatbot_id]
+    assert texts(museum.chatbot) == ["The museum opens at nine."]
+    reindexing.reindex(museum.chatbot_id)
+    assert SearchIndex.objects.get().embedder == "other"
+    assert texts(museum.chatbot) == ["The museum opens at nine."]
+    assert reindexing.outdated() == []
+    for model in STORED:
+        indexes = set(model._default_manager.values_list("index_id", flat=True))
+        assert indexes == {SearchIndex.objects.get().pk}
+
+
+def test_without_its_embedder_words_are_found(
+    museum: Source, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    publish(museum, [page_of(museum, "The museum opens at nine.")])
+
+    def unavailable(_: str) -> None:
+        raise EmbedderUnavailable
+
+    monkeypatch.setattr("chatbots.retrieval.search.embedder_of", unavailable)
+    assert texts(museum.chatbot) == ["The museum opens at nine."]
+    assert texts(museum.chatbot, "Do elephants dance?") == []
+
+
+def test_a_search_costs_four_statements(museum: Source) -> None:
+    publish(museum, [page_of(museum, "The museum opens at nine.")])
+    with CaptureQueriesContext(connection) as queries:
+        search(museum.chatbot_id, "word " * 1600)
+        search(museum.chatbot_id, QUESTION)
+    assert len(queries) <= 8

@@ -1,0 +1,151 @@
+"""Slow and odd clients of the real server: they hold up nobody, and are answered all the same."""
+
+import socket
+from collections.abc import Iterator
+from contextlib import ExitStack
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import pytest
+
+from apikeys import tokens
+from apikeys.services import CreatedKey
+from chatbots.models import Chatbot
+from insitechat import serving
+from tests.conftest import Service, start_service, stop_service
+
+KEY = tokens.generate().plaintext.encode()
+THREADS = 16
+HEAD = b"POST /api/v1/chatbots/%s/chat HTTP/1.1\r\nHost: 127.0.0.1\r\nAuthorization: Bearer %s\r\n"
+JSON = b"Content-Type: application/json\r\n"
+LISTING = b"GET /api/v1/chatbots HTTP/1.1\r\nHost: 127.0.0.1\r\nAuthorization: Bearer %s\r\n\r\n"
+
+
+@pytest.fixture
+def small(transactional_db: None, tmp_path: Path) -> Iterator[Service]:
+    """Return a server of one process, which a handful of requests would fill."""
+    service = start_service(
+        tmp_path,
+        WEB_CONCURRENCY="1",
+        WEB_THREADS=str(THREADS),
+        DATABASE_CONNECTIONS="2",
+        DATABASE_REQUEST_SECONDS="60",
+    )
+    yield service
+    stop_service(service)
+
+
+def connect(service: Service) -> socket.socket:
+    address = urlsplit(service.url)
+    return socket.create_connection((address.hostname, address.port), timeout=60)
+
+
+def status(connection: socket.socket) -> int:
+    """Return the status of the next answer on the connection, and read past it."""
+    received = b""
+    while b"\r\n\r\n" not in received:
+        received += (data := connection.recv(1))
+        assert data, received
+    head, _, _ = received.partition(b"\r\n\r\n")
+    length = [line for line in head.lower().split(b"\r\n") if line.startswith(b"content-length")]
+    left = int(length[0].split(b":")[1]) if length else 0
+    while left:
+        left -= len(connection.recv(left))
+    return int(head.split()[1])
+
+
+def test_slow_clients_hold_no_thread(
+    small: Service, alices_key: CreatedKey, chatbot: Chatbot
+) -> None:
+    key = alices_key.token.plaintext.encode()
+    of_chatbot = str(chatbot.id).encode()
+    unfinished = (
+        b"GET / HTTP/1.1\r\nHost: 127",
+        (HEAD + JSON + b"Content-Length: 9000\r\n\r\n{") % (of_chatbot, KEY),
+        (HEAD + JSON + b"Content-Length: 9000\r\n\r\n{") % (of_chatbot, key),
+        b"POST /sign-in/ HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: 9000\r\n\r\nlogin=",
+        # The second request of a connection.
+        (LISTING + b"GET / HTTP/1.1\r\nHost") % KEY,
+    )
+    with ExitStack() as stack:
+        for request in unfinished * 3 * THREADS:
+            stack.enter_context(connect(small)).sendall(request)
+        with connect(small) as connection:
+            connection.sendall(LISTING % key)
+            assert status(connection) == 200
+
+
+def test_clients_that_do_not_close_hold_up_nobody(small: Service) -> None:
+    with ExitStack() as stack:
+        for _ in range(60):  # gunicorn's own worker waits two seconds for each, one by one
+            connection = stack.enter_context(connect(small))
+            connection.sendall(b"no HTTP\r\n\r\n")
+        with connect(small) as connection:
+            connection.sendall(LISTING % KEY)
+            assert status(connection) == 401
+
+
+def test_a_request_in_pieces_is_answered(
+    service: Service, alices_key: CreatedKey, chatbot: Chatbot
+) -> None:
+    body = b'{"message": "Do you ship to Norway?"}'
+    request = (HEAD + JSON + b"Content-Length: %d\r\n\r\n%s") % (
+        str(chatbot.id).encode(),
+        alices_key.token.plaintext.encode(),
+        len(body),
+        body,
+    )
+    with connect(service) as connection:
+        connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        for position in range(0, len(request), 7):
+            connection.sendall(request[position : position + 7])
+        assert status(connection) == 200
+
+
+def test_what_waits_for_permission_gets_it(
+    service: Service, alices_key: CreatedKey, chatbot: Chatbot
+) -> None:
+    body = b'{"message": "Do you ship to Norway?"}'
+    head = (HEAD + JSON + b"Expect: 100-continue\r\nContent-Length: %d\r\n\r\n") % (
+        str(chatbot.id).encode(),
+        alices_key.token.plaintext.encode(),
+        len(body),
+    )
+    with connect(service) as connection:
+        connection.sendall(head)
+        assert status(connection) == 100
+        connection.sendall(body)
+        assert status(connection) == 200
+
+
+def test_pipelined_requests_are_answered_in_order(service: Service, alices_key: CreatedKey) -> None:
+    good = LISTING % alices_key.token.plaintext.encode()
+    with connect(service) as connection:
+        connection.sendall(good + LISTING % KEY + good)
+        assert [status(connection) for _ in range(3)] == [200, 401, 200]
+
+
+def test_a_header_without_end_is_refused(service: Service) -> None:
+    with connect(service) as connection:
+        connection.sendall(b"GET / HTTP/1.1\r\nA: " + b"a" * 2 * serving.HEAD_BYTES)
+        assert status(connection) == 431
+
+
+@pytest.mark.parametrize(
+    ("fields", "length"),
+    [
+        (b"Content-Length: 17", 17),
+        (b"CONTENT-LENGTH:17 ", 17),
+        (b"Content-Length: 17\r\nContent-Length: 17", 0),
+        (b"Content-Length: 17\r\nTransfer-Encoding: chunked", 0),
+        (b"Content-Length: 17\r\nExpect: 100-continue", 0),
+        (b"Content-Length: +17", 0),
+        (b"Content-Length: 1_7", 0),
+        (b"X-Content-Length: 17", 0),
+        (b"Content-Length: %d" % serving.BODY_BYTES, serving.BODY_BYTES),
+        (b"Content-Length: %d" % (serving.BODY_BYTES + 1), 0),
+        (b"Host: 127.0.0.1", 0),
+    ],
+)
+def test_bodies_that_are_waited_for(fields: bytes, length: int) -> None:
+    assert serving.body_length(b"POST / HTTP/1.1\r\nA: b\r\n%s\r\n" % fields) == length

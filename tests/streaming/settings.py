@@ -1,0 +1,3 @@
+from insitechat.settings import *  # noqa: F403
+
+ROOT_URLCONF = "tests.streaming.urls"
