@@ -11,7 +11,7 @@ help: ## list the targets
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 20
 
 # Updated in place whenever the locked requirements change.
-.venv/installed: requirements-dev.txt requirements-embedder.txt
+.venv/installed: requirements-dev.txt requirements-embedder.txt chatbots/embedding/build_minilm.py
 	@echo "Installing into .venv ..."
 	@test -x $(BIN)/python || $(PYTHON) -m venv .venv
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-dev.txt

@@ -4,5 +4,5 @@ import sys
 from pathlib import Path
 
 FOLDER = Path(sys.prefix, "share", "insitechat")
-MODEL = FOLDER / "all-MiniLM-L6-v2.int8.onnx"
+MODEL = FOLDER / "all-MiniLM-L6-v2.7-bit.onnx"
 VOCABULARY = FOLDER / "all-MiniLM-L6-v2.vocab.txt"

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from chatbots.knowledge.documents import Kind
 from chatbots.providers.base import Prompt
+from chatbots.retrieval.quantities import states_number
 from chatbots.retrieval.search import Findings, Passage
 
 QUOTED_PASSAGES = 3
@@ -19,6 +20,7 @@ FIRST, SECOND = 0.05, 0.025  # in the passage
 OPENING = 0.1  # the first, under a heading that says what is asked
 BETTER_PASSAGE = 3.0
 NAMES_IDENTIFIER = 0.15  # that the question names
+STATES_NUMBER = 0.15  # of what the question asks the number of
 # Sentences that say where something is rather than what it is.
 POINTER = re.compile(
     r"(?:see|refer to|the following|as follows|for (?:more|details))\b", re.IGNORECASE
@@ -61,9 +63,7 @@ def quotations(passage: Passage, findings: Findings) -> Iterator[Quotation]:
                 if is_quotable(kind, run):
                     text = " ".join(run)
                     worth = value(passage, place + start, len(run)) - behind
-                    if any(identifier in text.lower() for identifier in findings.identifiers):
-                        worth += NAMES_IDENTIFIER
-                    yield Quotation(text, worth)
+                    yield Quotation(text, worth + fitness(text, findings))
         place += len(sentences)
 
 
@@ -72,6 +72,16 @@ def value(passage: Passage, place: int, number: int) -> float:
     closeness = passage.closeness.runs[place][number - 1] if passage.closeness.runs else 0.0
     opening = FIRST + OPENING * passage.heading_share
     return closeness + FURTHER_SENTENCE * (number - 1) + {0: opening, 1: SECOND}.get(place, 0)
+
+
+def fitness(text: str, findings: Findings) -> float:
+    """Return what the text is worth for saying the kind of thing that is asked."""
+    worth = 0.0
+    if any(identifier in text.lower() for identifier in findings.identifiers):
+        worth += NAMES_IDENTIFIER
+    if findings.counted and states_number(text, findings.counted, findings.language):
+        worth += STATES_NUMBER
+    return worth
 
 
 def is_quotable(kind: str, run: Sequence[str]) -> bool:

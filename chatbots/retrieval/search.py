@@ -15,6 +15,7 @@ from chatbots.retrieval import scoring
 from chatbots.retrieval.analysis import question_terms, terms, without
 from chatbots.retrieval.index import literal
 from chatbots.retrieval.languages import ENGLISH, detect
+from chatbots.retrieval.quantities import counted
 from chatbots.retrieval.scoring import UNKNOWN, Candidate, Closeness, Scored, TermWeights
 from chatbots.retrieval.statements import CANDIDATES, SENTENCES
 
@@ -68,6 +69,8 @@ class Findings:
     confidence: float = 0.0
     threshold: float = scoring.THRESHOLD
     identifiers: Sequence[str] = ()  # that the question names, in lower case
+    counted: frozenset[str] = frozenset()  # terms of what it asks the number of
+    language: str = ENGLISH  # of the question
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,8 +127,15 @@ class Found:
     confidence: float
 
     def findings(self, passages: Sequence[Passage], threshold: float) -> Findings:
-        identifiers = [term[1:] for term in self.question.terms if term.startswith("=")]
-        return Findings(passages[:MAX_PASSAGES], self.confidence, threshold, identifiers)
+        question = self.question
+        return Findings(
+            passages[:MAX_PASSAGES],
+            self.confidence,
+            threshold,
+            identifiers=[term[1:] for term in question.terms if term.startswith("=")],
+            counted=counted(question.text, question.language),
+            language=question.language,
+        )
 
 
 def rank(question: Question, chatbot_id: uuid.UUID) -> Found:

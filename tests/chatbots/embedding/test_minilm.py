@@ -6,11 +6,12 @@ import sys
 from pathlib import Path
 
 import numpy as np
+import onnx
 import pytest
+from onnx import numpy_helper
 
 from chatbots.embedding.configured import offline
-from chatbots.embedding.files import VOCABULARY
-from chatbots.embedding.minilm import batches
+from chatbots.embedding.files import MODEL, VOCABULARY
 from chatbots.embedding.wordpiece import WordPiece, words
 from insitechat.operations.paths import PROJECT
 
@@ -19,23 +20,27 @@ def test_cosines_are_near_the_published_ones() -> None:
     happy, happier, sunny = offline().embed_documents(
         ["That is a happy person", "That is a very happy person", "Today is a sunny day"]
     )
-    assert happy @ happier == pytest.approx(0.943, abs=0.03)  # the weights are 8-bit
-    assert happy @ sunny == pytest.approx(0.257, abs=0.03)
+    assert happy @ happier == pytest.approx(0.943, abs=0.05)  # the weights are 7-bit
+    assert happy @ sunny == pytest.approx(0.257, abs=0.05)
 
 
-def test_a_text_has_much_the_same_vector_in_any_batch() -> None:
-    """Not quite the same, because what is multiplied is rounded by the batch's largest number."""
+def test_a_text_has_one_vector_whatever_is_embedded_with_it() -> None:
     texts = ["Returns", "We ship to Norway. " * 40, "What does shipping cost?"]
     together = offline().embed_documents(texts)
     for text, vector in zip(texts, together, strict=True):
-        assert float(np.dot(offline().embed_query(text), vector)) > 0.97
+        assert np.array_equal(offline().embed_query(text), vector)
 
 
-def test_batches_hold_every_text_once_and_are_bounded() -> None:
-    lengths = [5, 256, 3, 200, 100, 256, 7]
-    batched = list(batches(lengths))
-    assert sorted(number for batch in batched for number in batch) == list(range(len(lengths)))
-    assert all(len(batch) * max(lengths[n] for n in batch) <= 2048 for batch in batched)
+def test_no_processor_rounds_differently() -> None:
+    """Without VNNI, two products of a byte and a weight are added up in 16 bits."""
+    weights = [
+        numpy_helper.to_array(tensor)
+        for tensor in onnx.load(MODEL).graph.initializer
+        if tensor.data_type == onnx.TensorProto.INT8
+    ]
+    largest = max(int(np.abs(weight.astype(int)).max()) for weight in weights if weight.size > 1)
+    assert len(weights) > 36
+    assert 2 * 255 * largest < 2**15
 
 
 def test_words_are_those_of_bert() -> None:
