@@ -8,16 +8,17 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from threading import Thread
 from typing import Any
+from uuid import UUID
 
 import pytest
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 
+from accounts.jobs import delete_account
 from accounts.models import User
 from apikeys.services import create_api_key
 from chatbots.knowledge.teaching import add_text_source
 from chatbots.models import Chatbot
 from chatbots.services import create_chatbot
-from core.mail import drop_unsent_mail
 from insitechat.operations.paths import PROJECT
 from tests.conftest import SHOP, start_service, stop_service, wait_for
 from tests.workers import QUICK, Workers
@@ -125,8 +126,8 @@ def test_a_chat_is_traced_without_what_it_says(
 
 def test_a_job_is_traced(workers: Workers, collector: Collector) -> None:
     workers.start(4, QUICK, **collector.environment)
-    drop_unsent_mail.enqueue()
-    name = f"job {drop_unsent_mail.name}"
+    delete_account.enqueue(str(UUID(int=0)))
+    name = f"job {delete_account.name}"
     wait_for(lambda: bool(collector.named(name)), what=workers.said)
 
 
