@@ -19,10 +19,29 @@ from securitylog.origin import Actor
 from tests.checkout import Checkout
 from tests.conftest import answers, wait_for
 
+Permissions = dict[Path, tuple[int, int, int]]
+
+
+def permissions(folder: Path) -> Permissions:
+    """Return the mode, the owner and the group of the folder and of all above it."""
+    found: Permissions = {}
+    for parent in [folder, *folder.parents]:
+        status = parent.stat()
+        found[parent] = (stat.S_IMODE(status.st_mode), status.st_uid, status.st_gid)
+    return found
+
 
 @pytest.fixture(scope="module")
 def checkout(tmp_path_factory: pytest.TempPathFactory) -> Checkout:
-    return Checkout(tmp_path_factory.mktemp("newcomer") / "project")
+    """A copy of the project, in a folder with a long name that others may not enter."""
+    closed = tmp_path_factory.mktemp("newcomer") / "closed"
+    closed.mkdir(mode=0o700)
+    return Checkout(closed / ("long-" * 25) / "project")
+
+
+@pytest.fixture(scope="module")
+def permissions_before(checkout: Checkout) -> Permissions:
+    return permissions(checkout.folder) | permissions(Path(sys.prefix))
 
 
 def end(process: subprocess.Popen[bytes], how: signal.Signals = signal.SIGTERM) -> int:
@@ -31,7 +50,7 @@ def end(process: subprocess.Popen[bytes], how: signal.Signals = signal.SIGTERM) 
 
 
 @pytest.fixture(scope="module")
-def first(checkout: Checkout) -> Iterator[tuple[Checkout, str]]:
+def first(checkout: Checkout, permissions_before: Permissions) -> Iterator[tuple[Checkout, str]]:
     """Start for the first time; yield what was printed then."""
     process = checkout.serve()
     yield checkout, checkout.said()
@@ -90,6 +109,20 @@ class TestRun:
             dashboard = sign_in(browser, login[1], login[2])
         assert dashboard.url.path == "/dashboard/"
         assert "1 active" in dashboard.text
+
+    def test_its_own_data_is_for_its_owner_alone(self, first: tuple[Checkout, str]) -> None:
+        checkout, _ = first
+        data = checkout.folder / ".data"
+        assert stat.S_IMODE(data.stat().st_mode) == 0o700
+        for name in ("secret-key", "demo-password"):
+            assert stat.S_IMODE((data / name).stat().st_mode) == 0o600
+
+    def test_it_has_changed_no_permission_outside_its_own_folder(
+        self, first: tuple[Checkout, str], permissions_before: Permissions
+    ) -> None:
+        checkout, _ = first
+        now = permissions(checkout.folder) | permissions(Path(sys.prefix))
+        assert now == permissions_before
 
     def test_an_operators_commands_work_beside_it(self, first: tuple[Checkout, str]) -> None:
         checkout, _ = first
@@ -296,29 +329,3 @@ def test_a_stop_in_a_finalizer_is_not_lost() -> None:
         check=False,
     )
     assert (ran.returncode, ran.stdout, ran.stderr) == (0, "goes on\n", "")
-
-
-def permissions(folder: Path) -> dict[Path, tuple[int, int, int]]:
-    found: dict[Path, tuple[int, int, int]] = {}
-    for parent in [folder, *folder.parents]:
-        status = parent.stat()
-        found[parent] = (stat.S_IMODE(status.st_mode), status.st_uid, status.st_gid)
-    return found
-
-
-def test_it_changes_no_permission_outside_its_own_folder(tmp_path: Path) -> None:
-    closed = tmp_path / "closed"
-    closed.mkdir(mode=0o700)
-    checkout = Checkout(closed / ("long-" * 25) / "project")
-    before = permissions(checkout.folder) | permissions(Path(sys.prefix))
-    process = checkout.serve()
-    end(process)
-    assert permissions(checkout.folder) | permissions(Path(sys.prefix)) == before
-
-
-def test_its_own_data_is_for_its_owner_alone(first: tuple[Checkout, str]) -> None:
-    checkout, _ = first
-    data = checkout.folder / ".data"
-    assert stat.S_IMODE(data.stat().st_mode) == 0o700
-    for name in ("secret-key", "demo-password"):
-        assert stat.S_IMODE((data / name).stat().st_mode) == 0o600
