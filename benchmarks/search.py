@@ -29,18 +29,17 @@ POOL = """
 """
 VECTORS = """
     INSERT INTO chatbots_chunkvectors (
-        index_id, chunk_id, page_id, length, whole, heading, window_1, window_2
+        index_id, chunk_id, page_id, length, whole, heading
     )
     SELECT %(index)s, %(first)s + chunk.number, %(index)s, 60, a.vector,
-        CASE WHEN chunk.number %% 10 = 0 THEN b.vector END, b.vector, c.vector
+        CASE WHEN chunk.number %% 10 = 0 THEN b.vector END
     FROM generate_series(1, %(chunks)s) AS chunk (number)
     JOIN pool AS a ON a.number = chunk.number %% 2000
     JOIN pool AS b ON b.number = chunk.number * 7 %% 2000
-    JOIN pool AS c ON c.number = chunk.number * 13 %% 2000
 """
 SENTENCES = """
-    INSERT INTO chatbots_sentencevectors (index_id, chunk_id, page_id, vectors)
-    SELECT %(index)s, %(first)s + chunk.number, %(index)s, array[
+    INSERT INTO chatbots_sentencevectors (index_id, chunk_id, page_id, windows, vectors)
+    SELECT %(index)s, %(first)s + chunk.number, %(index)s, array[b.vector, a.vector], array[
         a.vector, b.vector, a.vector, b.vector, a.vector, b.vector
     ]
     FROM generate_series(1, %(chunks)s) AS chunk (number)

@@ -1,7 +1,8 @@
 """Tables that searches read, written in SQL for what Django cannot say.
 
-Postings are found by an index alone, so it includes their columns. Rows of vectors stay in their
-pages up to a page's size, since reading them from elsewhere costs more than comparing them. Tables
+Postings are found by an index alone, so it includes their columns. Vectors that each search
+compares stay in their rows up to a page's size, since reading them from elsewhere costs more than
+comparing them. Those that are read for a few chunks are stored apart, each column by itself. Tables
 that only grow are vacuumed early: an index alone answers only for pages known to be all visible.
 """
 
@@ -30,10 +31,6 @@ CREATE TABLE chatbots_chunkvectors (
     length smallint NOT NULL,
     whole halfvec STORAGE EXTERNAL,
     heading halfvec STORAGE EXTERNAL,
-    window_1 halfvec STORAGE EXTERNAL,
-    window_2 halfvec STORAGE EXTERNAL,
-    window_3 halfvec STORAGE EXTERNAL,
-    window_4 halfvec STORAGE EXTERNAL,
     PRIMARY KEY (index_id, chunk_id)
 ) WITH (toast_tuple_target = 8160);
 CREATE INDEX chatbots_chunkvectors_page ON chatbots_chunkvectors (page_id);
@@ -42,6 +39,7 @@ CREATE TABLE chatbots_sentencevectors (
     index_id bigint NOT NULL,
     chunk_id bigint NOT NULL,
     page_id bigint NOT NULL,
+    windows halfvec[] STORAGE EXTERNAL NOT NULL,
     vectors halfvec[] STORAGE EXTERNAL NOT NULL,
     PRIMARY KEY (index_id, chunk_id)
 );
@@ -94,10 +92,6 @@ MODELS = [
             ("length", models.SmallIntegerField(help_text="How many terms the chunk has.")),
             ("whole", chatbots.models.search.HalfVectorField(null=True)),
             ("heading", chatbots.models.search.HalfVectorField(null=True)),
-            ("window_1", chatbots.models.search.HalfVectorField(null=True)),
-            ("window_2", chatbots.models.search.HalfVectorField(null=True)),
-            ("window_3", chatbots.models.search.HalfVectorField(null=True)),
-            ("window_4", chatbots.models.search.HalfVectorField(null=True)),
         ],
     ),
     migrations.CreateModel(
@@ -117,6 +111,14 @@ MODELS = [
             ("index_id", models.BigIntegerField()),
             ("chunk_id", models.BigIntegerField()),
             ("page_id", models.BigIntegerField(db_index=True)),
+            (
+                "windows",
+                django.contrib.postgres.fields.ArrayField(
+                    base_field=chatbots.models.search.HalfVectorField(),
+                    help_text="WINDOWS at most.",
+                    size=None,
+                ),
+            ),
             (
                 "vectors",
                 django.contrib.postgres.fields.ArrayField(

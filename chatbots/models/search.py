@@ -65,13 +65,11 @@ class Posting(models.Model):
 
 
 class ChunkVectors(models.Model):
-    """A chunk's embeddings: of all of it, of its windows, and of its heading if it is a question.
+    """A chunk's embeddings that each search compares: of all of it, and of a heading that asks.
 
-    One row holds them all, so that a search reads a chatbot's rows once and groups nothing. They
-    are null where they could not be made.
+    The row is narrow, because a search reads all of a chatbot's. They are null where they could not
+    be made.
     """
-
-    WINDOWS = 4
 
     pk = models.CompositePrimaryKey("index_id", "chunk_id")
     index_id = models.BigIntegerField()
@@ -80,22 +78,21 @@ class ChunkVectors(models.Model):
     length = models.SmallIntegerField(help_text="How many terms the chunk has.")
     whole = HalfVectorField(null=True)
     heading = HalfVectorField(null=True)
-    window_1 = HalfVectorField(null=True)
-    window_2 = HalfVectorField(null=True)
-    window_3 = HalfVectorField(null=True)
-    window_4 = HalfVectorField(null=True)
 
     def __str__(self) -> str:
         return f"vectors of {self.chunk_id}"
 
 
 class SentenceVectors(models.Model):
-    """The embeddings of a chunk's sentences, in their order, read for the best chunks only."""
+    """The embeddings of a chunk's windows and sentences, in order, read for the best chunks."""
+
+    WINDOWS = 4
 
     pk = models.CompositePrimaryKey("index_id", "chunk_id")
     index_id = models.BigIntegerField()
     chunk_id = models.BigIntegerField()
     page_id = models.BigIntegerField(db_index=True)
+    windows = ArrayField(HalfVectorField(), help_text="WINDOWS at most.")
     vectors = ArrayField(HalfVectorField())
 
     def __str__(self) -> str:

@@ -129,7 +129,7 @@ def summed(vectors: Sequence[Vector], chunk: Chunk) -> list[str]:
     lengths = [len(sentence) for sentence in chunk.sentences]
     return [
         literal(normalised([sum(vectors[place] for place in window)])[0])
-        for window in windows(lengths, ChunkVectors.WINDOWS)
+        for window in windows(lengths, SentenceVectors.WINDOWS)
     ]
 
 
@@ -146,18 +146,14 @@ INSERT_POSTINGS = """
 """
 INSERT_VECTORS = """
     INSERT INTO chatbots_chunkvectors (
-        index_id, chunk_id, page_id, length, whole, heading,
-        window_1, window_2, window_3, window_4
+        index_id, chunk_id, page_id, length, whole, heading
     )
-    VALUES (
-        %s, %s, %s, %s, %s::halfvec, %s::halfvec,
-        %s::halfvec, %s::halfvec, %s::halfvec, %s::halfvec
-    )
+    VALUES (%s, %s, %s, %s, %s::halfvec, %s::halfvec)
     ON CONFLICT DO NOTHING
 """
 INSERT_SENTENCES = """
-    INSERT INTO chatbots_sentencevectors (index_id, chunk_id, page_id, vectors)
-    VALUES (%s, %s, %s, %s::text[]::halfvec[])
+    INSERT INTO chatbots_sentencevectors (index_id, chunk_id, page_id, windows, vectors)
+    VALUES (%s, %s, %s, %s::text[]::halfvec[], %s::text[]::halfvec[])
     ON CONFLICT DO NOTHING
 """
 MAX_SMALLINT = 32_767
@@ -173,12 +169,11 @@ def store(index: SearchIndex, entries: Iterable[Entry]) -> None:
             cursor.execute(INSERT_POSTINGS, [*key, length, list(entry.terms), frequencies])
             vectors = entry.vectors
             if vectors is None:
-                cursor.execute(INSERT_VECTORS, [*key, length, *[None] * (2 + ChunkVectors.WINDOWS)])
+                cursor.execute(INSERT_VECTORS, [*key, length, None, None])
                 continue
-            absent = [None] * (ChunkVectors.WINDOWS - len(vectors.windows))
-            scanned = [vectors.whole, vectors.heading, *vectors.windows, *absent]
-            cursor.execute(INSERT_VECTORS, [*key, length, *scanned])
-            cursor.execute(INSERT_SENTENCES, [*key, list(vectors.sentences)])
+            cursor.execute(INSERT_VECTORS, [*key, length, vectors.whole, vectors.heading])
+            read_for_few = [list(vectors.windows), list(vectors.sentences)]
+            cursor.execute(INSERT_SENTENCES, [*key, *read_for_few])
 
 
 @transaction.atomic

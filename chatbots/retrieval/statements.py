@@ -1,14 +1,15 @@
 """The SQL of a search. Each statement reads rows of one index, and so of one chatbot."""
 
-from chatbots.retrieval.scoring import K1, RESCORED, WEIGHTS, B, Weights
+from chatbots.retrieval.scoring import COMPARED, K1, RESCORED, WEIGHTS, B, Weights
 
 
 def candidates(weights: Weights) -> str:
     """Return the statement that scores a chatbot's chunks by these weights.
 
-    All chunks are scored by their vectors, those that share a term with the question by BM25 too.
-    Hidden are pages that are not live, be they new or old, and those of deleted sources. It returns
-    the best chunks, and with each the number of chunks and the terms' frequencies and weights.
+    All chunks are compared as wholes, and those that share a term with the question score by BM25.
+    The windows of the COMPARED best are read then. Hidden are pages that are not live, be they new
+    or old, and those of deleted sources. It returns the best chunks, and with each the number of
+    chunks and the terms' frequencies and weights.
 
     The vector is a row of its own, because a plan that is kept would read its text for each chunk.
     Numbers are float8 throughout: PostgreSQL's numeric takes several times as long.
@@ -27,13 +28,7 @@ def candidates(weights: Weights) -> str:
             chunk_id,
             length,
             -(whole <#> (SELECT vector FROM asked)) AS whole,
-            greatest(
-                -(window_1 <#> (SELECT vector FROM asked)),
-                -(window_2 <#> (SELECT vector FROM asked)),
-                -(window_3 <#> (SELECT vector FROM asked)),
-                -(window_4 <#> (SELECT vector FROM asked))
-            ) AS best_window,
-            -(heading <#> (SELECT vector FROM asked)) AS heading
+            coalesce(-(heading <#> (SELECT vector FROM asked)), 0) AS heading
         FROM chatbots_chunkvectors
         WHERE index_id = %(index)s AND page_id NOT IN (SELECT id FROM hidden)
     ),
@@ -66,22 +61,36 @@ def candidates(weights: Weights) -> str:
             bool_or(starts_with(term, '=')) AS has_identifier
         FROM posting JOIN weight USING (term), corpus, total
         GROUP BY chunk_id, total.idf
+    ),
+    scored AS (
+        SELECT
+            chunk_id, whole, heading, coalesce(coverage, 0) AS coverage,
+            {weights.bm25}::float8 * coalesce(bm25, 0)
+                + {weights.coverage}::float8 * coalesce(coverage, 0)
+                + CASE WHEN has_identifier THEN {weights.identifier}::float8 ELSE 0 END
+                + {weights.heading}::float8 * heading AS beside_meaning
+        FROM chunk LEFT JOIN matched USING (chunk_id)
+    ),
+    compared AS MATERIALIZED (
+        SELECT * FROM scored
+        ORDER BY {weights.meaning}::float8 * coalesce(whole, 0) + beside_meaning DESC, chunk_id
+        LIMIT {COMPARED}
     )
     SELECT
         chunk_id,
-        (
-            {weights.meaning} * coalesce((whole + best_window) / 2, 0)
-            + {weights.bm25} * coalesce(bm25, 0)
-            + {weights.coverage} * coalesce(coverage, 0)
-            + {weights.identifier} * coalesce(has_identifier, false)::int
-            + {weights.heading} * coalesce(heading, 0)
-        )::float8 AS score,
-        coalesce((whole + best_window) / 2, 0)::float8 AS meaning,
-        coalesce(coverage, 0)::float8 AS coverage,
-        coalesce(heading, 0)::float8 AS heading,
+        {weights.meaning}::float8 * meaning + beside_meaning AS score,
+        meaning,
+        coverage,
+        heading,
         (SELECT chunks FROM corpus) AS chunks,
         (SELECT jsonb_object_agg(term, jsonb_build_array(chunks, idf)) FROM weight) AS weights
-    FROM chunk LEFT JOIN matched USING (chunk_id)
+    FROM compared, LATERAL (
+        SELECT coalesce((whole + (
+            SELECT max(-(one <#> (SELECT vector FROM asked)))
+            FROM chatbots_sentencevectors AS sentences, unnest(windows) AS a_window (one)
+            WHERE sentences.index_id = %(index)s AND sentences.chunk_id = compared.chunk_id
+        )) / 2, 0) AS meaning
+    ) AS with_windows
     ORDER BY score DESC, chunk_id
     LIMIT {RESCORED}
 """  # noqa: S608 (made of numbers that stand in the code)
