@@ -4,7 +4,7 @@ PYTHON ?= python3.11
 BIN := .venv/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help run check test test-browser attack drill alerts bench bench-scale bench-search bench-pages \
+.PHONY: help run check test test-browser attack drill alerts check-alerts bench bench-scale bench-search bench-pages \
 	eval screenshots backup restore doctor format lock clean
 
 help: ## list the targets
@@ -61,7 +61,13 @@ drill: .venv/installed ## cause outages and count what they do; ARGS="--only red
 	@drills/install
 	@$(BIN)/python -m drills $(ARGS)
 
+check-alerts: ## have Prometheus check and test the alert rules; as root on Debian, installs it
+	@monitoring/install
+	@promtool check config monitoring/prometheus.yml
+	@promtool test rules monitoring/alerts_test.yml
+
 alerts: .venv/installed ## fire every alert in a real Prometheus; ARGS="--only redis-away"
+	@monitoring/install
 	@$(BIN)/python -m drills.alerts $(ARGS)
 
 check: .venv/installed ## check lint, types, import direction, migrations and deployment settings

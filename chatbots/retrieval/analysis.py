@@ -2,7 +2,7 @@
 
 A term is a word's stem, without accents. What looks like an identifier (`max_length`, `--no-deps`,
 `json.dumps`, `sendMail`, `AB-1200`) is a term as a whole, marked by a leading `=`, and so are its
-parts.
+parts; of a path, each name that is an identifier (`boot/txt.cfg`: `txt.cfg`).
 """
 
 import re
@@ -14,7 +14,7 @@ import Stemmer
 from chatbots.retrieval.languages import STEMMERS, STOP_WORDS
 
 # To be changed when texts get other terms than before: indexes are then built anew.
-ANALYSER = "1"
+ANALYSER = "2"
 MAX_TERM_LENGTH = 60
 # Of a question. A long message is searched for its identifiers and its longest words.
 MAX_TERMS = 48
@@ -26,6 +26,9 @@ TOKEN = re.compile(
 PARTS = re.compile(r"[^\W\d_]+|\d+(?:[.,]\d+)*")
 HUMPS = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
 PLAIN_WORD = re.compile(r"[^\W\d_]+(?:[-'’/][^\W\d_]+)*")
+# Of the parts of a path, an address or a mailbox, which are known by themselves too.
+EDGES = "-'’().:/"
+SEPARATORS = re.compile(r"[/@#]+")
 PLAIN_NUMBER = re.compile(r"\d+(?:[.,:]\d+)*")
 CLITIC = re.compile(r"['’](?:s|t|re|ve|ll|d|m)$|^(?:l|d|qu|c|j|n|s|m|t)['’](?=\w)", re.IGNORECASE)
 
@@ -36,8 +39,7 @@ def terms(text: str, language: str) -> list[str]:
     stop_words = STOP_WORDS.get(language, frozenset())
     result = []
     for token in (CLITIC.sub("", token) for token in TOKEN.findall(text)):
-        if is_identifier(token):
-            result.append("=" + folded(token.strip("-'’().:/").lower()))
+        result += ["=" + folded(name) for name in identifiers(token)]
         words = [word for word in words_of(token) if word not in stop_words]
         result += [folded(stem) for stem in stemmer.stemWords(words)]
     return [term[:MAX_TERM_LENGTH] for term in result if term]
@@ -62,9 +64,18 @@ def without(text: str, left_out: Set[str], language: str) -> str:
 def is_identifier(token: str) -> bool:
     if token.startswith("-") and len(token) > 2:
         return token.startswith("--")
-    return not (PLAIN_WORD.fullmatch(token) or PLAIN_NUMBER.fullmatch(token)) or bool(
-        HUMPS.search(token)
-    )
+    is_plain = not token or PLAIN_WORD.fullmatch(token) or PLAIN_NUMBER.fullmatch(token)
+    return not is_plain or bool(HUMPS.search(token))
+
+
+def identifiers(token: str) -> Iterator[str]:
+    """Yield the token in lower case if it is an identifier, and so for each part of a path."""
+    if not is_identifier(token):
+        return
+    whole = token.strip(EDGES).lower()
+    yield whole
+    names = [name.strip(EDGES) for name in SEPARATORS.split(token)]
+    yield from (name.lower() for name in names if is_identifier(name) and name.lower() != whole)
 
 
 def words_of(token: str) -> Iterator[str]:

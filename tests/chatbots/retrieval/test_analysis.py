@@ -13,6 +13,13 @@ from chatbots.retrieval.languages import detect, primary
         ("We don't ship it's", ["ship"]),
         ("max_length", ["=max_length", "max", "length"]),
         ("json.dumps()", ["=json.dumps", "json", "dump"]),
+        ("boot/txt.cfg", ["=boot/txt.cfg", "=txt.cfg", "boot", "txt", "cfg"]),
+        (
+            "http://shop.example",
+            ["=http://shop.example", "=shop.example", "http", "shop", "exampl"],
+        ),
+        ("me@shop.example", ["=me@shop.example", "=shop.example", "shop", "exampl"]),
+        ("and/or", []),
         ("--no-deps", ["=no-deps", "dep"]),
         ("AB-1200", ["=ab-1200", "ab", "1200"]),
         ("PayPal", ["=paypal", "paypal", "pay", "pal"]),
