@@ -20,7 +20,7 @@ class Weights:
     meaning: float = 0.75
     bm25: float = 0.1675
     coverage: float = 0.0825
-    identifier: float = 0.20
+    identifier: float = 0.40
     heading: float = 0.20
 
 
