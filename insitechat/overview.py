@@ -23,6 +23,7 @@ from apikeys.models import ApiKey
 from chatbots.daily import Answers, Messages, answers_by_day, messages_by_chatbot
 from chatbots.models import Chatbot, Conversation, Source
 from chatbots.quota import usage_of
+from chatbots.work import Progress, Work, work_for_owner
 from core.charts import Sparkline, daily_line
 from core.http import OwnerRequest
 from core.templatetags.moments import relative
@@ -47,12 +48,14 @@ def show_overview(request: OwnerRequest) -> HttpResponse:
     steps = first_steps(chatbots, *keys_ever(owner_id))
     next_step = next((step for step in steps if not step.is_done), None)
     daily = Daily(calls_by_day(owner_id), answers_by_day(owner_id))
+    work = work_for_owner(owner_id)
     context = {
         "steps": steps,
         "next_step": next_step,
         "daily": daily,
         "usage": usage_of(owner_id),
-        "chatbots": busiest_first(chatbots, messages_by_chatbot(owner_id)),
+        "chatbots": busiest_first(chatbots, messages_by_chatbot(owner_id), work),
+        "work": work,
         "chatbot_count": len(chatbots),
         "alerts": alerts(api_keys, request.user.plan.requests_per_minute),
         "active_keys": len(api_keys),
@@ -168,14 +171,21 @@ def first_steps(chatbots: Sequence[Chatbot], has_key: bool, has_called: bool) ->
 class ListedChatbot(NamedTuple):
     chatbot: Chatbot
     messages: Messages
+    doing: Progress | None  # what a worker does for it
 
 
 def busiest_first(
-    chatbots: Sequence[Chatbot], messages: Mapping[uuid.UUID, Messages]
+    chatbots: Sequence[Chatbot], messages: Mapping[uuid.UUID, Messages], work: Work
 ) -> list[ListedChatbot]:
-    """Return the chatbots with the most messages, CHATBOTS_SHOWN at most."""
-    listed = [ListedChatbot(chatbot, messages.get(chatbot.id, Messages())) for chatbot in chatbots]
-    listed.sort(key=lambda row: -row.messages.recent)
+    """Return the chatbots that are learning, then those with the most messages.
+
+    They are CHATBOTS_SHOWN at most.
+    """
+    listed = [
+        ListedChatbot(chatbot, messages.get(chatbot.id, Messages()), work.on_chatbot(chatbot.id))
+        for chatbot in chatbots
+    ]
+    listed.sort(key=lambda row: (row.doing is None, -row.messages.recent))
     return listed[:CHATBOTS_SHOWN]
 
 
