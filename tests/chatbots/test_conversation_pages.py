@@ -17,7 +17,7 @@ from accounts.models import User
 from chatbots import export
 from chatbots.answering import answer_message
 from chatbots.conversations import store_turn
-from chatbots.daily import answers_by_day, count_answer, messages_by_chatbot
+from chatbots.daily import answers_of_account, count_answer
 from chatbots.models import Chatbot, Conversation, DailyAnswers, Message
 from chatbots.providers.base import Turn
 from chatbots.services import create_chatbot
@@ -169,9 +169,9 @@ def test_answers_are_counted_by_day_and_stay_so(
     assert answer.is_fallback
     assert answer.answer_milliseconds is not None
     signed_in.post(f"/dashboard/chatbots/{chatbot.id}/conversations/{conversation.id}/delete/")
-    days = answers_by_day(alice.id)
+    days, messages = answers_of_account(alice.id)
     assert (len(days), days[0], days[-1]) == (30, (5, 0), (1, 1))
-    assert messages_by_chatbot(alice.id) == {chatbot.id: (7, 2)}
+    assert messages == {chatbot.id: (7, 2)}
 
 
 def test_simultaneous_answers_are_all_counted(transactional_db: None) -> None:
@@ -184,4 +184,4 @@ def test_simultaneous_answers_are_all_counted(transactional_db: None) -> None:
 
     with ThreadPoolExecutor(8) as pool:
         list(pool.map(count, range(80)))
-    assert answers_by_day(owner.id)[-1] == (60, 20)
+    assert answers_of_account(owner.id).by_day[-1] == (60, 20)

@@ -231,11 +231,11 @@ class TestPages:
         django_assert_num_queries: DjangoAssertNumQueries,
     ) -> None:
         add_site(chatbot, learnt=1, read=1)
-        with django_assert_num_queries(6 if path == LIST else 14):
+        with django_assert_num_queries(6 if path == LIST else 11):
             signed_in.get(path)
         for number in range(3):
             other = create_chatbot(alice, f"Chatbot {number}")
             for _ in range(2):
                 add_site(other, learnt=1, read=1)
-        with django_assert_num_queries(6 if path == LIST else 14):
+        with django_assert_num_queries(6 if path == LIST else 11):
             signed_in.get(path)
