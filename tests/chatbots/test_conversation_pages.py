@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 from django.db import connection
 from django.test import Client
+from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from accounts.models import User
@@ -59,6 +60,32 @@ def test_conversations_are_found(
     browser: Client, sessions: str, query: str, found: list[str]
 ) -> None:
     assert listed(browser, f"{sessions}?{query}") == found
+
+
+@pytest.mark.parametrize(
+    ("number", "is_last", "searches"),
+    [
+        ("1", False, 1),
+        ("2", True, 1),
+        ("3", True, 3),
+        ("0", True, 2),
+        ("x", False, 2),
+        ("9" * 30, True, 2),
+    ],
+)
+def test_a_search_finds_a_page_and_how_many_there_are_at_once(
+    browser: Client, chatbot: Chatbot, number: str, is_last: bool, searches: int
+) -> None:
+    for visitor in range(28):
+        store_turn(chatbot, f"visitor-{visitor:02}", Turn("Where?", "Here."))
+    store_turn(chatbot, "else", Turn("When?", "Now."))
+    page = f"/dashboard/chatbots/{chatbot.id}/conversations/?q=where&page={number}"
+    with CaptureQueriesContext(connection) as queries:
+        found = listed(browser, page)
+    assert sum("to_tsquery" in query["sql"] for query in queries) == searches
+    assert (len(found), found[0]) == ((3, "visitor-02") if is_last else (25, "visitor-27"))
+    text = " ".join(browser.get(page).content.decode().split())
+    assert f"Page {1 + is_last} of 2" in text
 
 
 @pytest.mark.parametrize("query", ["day=2026-02-31", "show=x", "q=" + "x" * 201])
