@@ -21,6 +21,11 @@ class ConfirmedAddressBackend(AuthenticationBackend):
     then would their own password be right.
     """
 
+    def get_user(self, user_id: Any) -> User | None:
+        """Return the account of a session, with its plan, which most pages need."""
+        user = User.objects.select_related("plan").filter(pk=user_id).first()
+        return user if user and self.user_can_authenticate(user) else None
+
     def authenticate(self, request: HttpRequest | None, **credentials: Any) -> User | None:
         user: User | None = super().authenticate(request, **credentials)
         if user is None or request is None:

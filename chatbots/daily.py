@@ -6,8 +6,7 @@ from datetime import UTC, date, timedelta
 from typing import NamedTuple
 
 from django.db import connection
-from django.db.models import F, Q, QuerySet, Sum
-from django.db.models.functions import Coalesce
+from django.db.models import QuerySet, Sum
 from django.utils import timezone
 
 from chatbots.models import DailyAnswers
@@ -39,19 +38,13 @@ def count_answer(chatbot_id: uuid.UUID, *, is_fallback: bool) -> None:
         cursor.execute(COUNT, [chatbot_id, today(), int(not is_fallback), int(is_fallback)])
 
 
-def answers_by_day(owner_id: uuid.UUID) -> Sequence[Answers]:
-    """Return the answers of the owner's chatbots on each of the last DAYS days, today last."""
-    counted = DailyAnswers.objects.filter(chatbot__owner_id=owner_id, chatbot__deleted_at=None)
-    return [answers for _, answers in by_day(counted)]
-
-
 def chatbot_answers_by_day(chatbot_id: uuid.UUID) -> Sequence[tuple[date, Answers]]:
     """Return the days and the chatbot's answers on each of the last DAYS, today last."""
     return by_day(DailyAnswers.objects.filter(chatbot_id=chatbot_id))
 
 
 def by_day(counted: QuerySet[DailyAnswers]) -> Sequence[tuple[date, Answers]]:
-    days = [today() - timedelta(days=number) for number in reversed(range(DAYS))]
+    days = last_days()
     rows = counted.filter(day__gte=days[0]).values("day").annotate(Sum("answered"), Sum("fallback"))
     found = {row["day"]: Answers(row["answered__sum"], row["fallback__sum"]) for row in rows}
     return [(day, found.get(day, Answers())) for day in days]
@@ -64,17 +57,38 @@ class Messages(NamedTuple):
     today: int = 0
 
 
-def messages_by_chatbot(owner_id: uuid.UUID) -> Mapping[uuid.UUID, Messages]:
-    """Return the numbers of the owner's chatbots that got messages in the last DAYS days."""
-    of_day = F("answered") + F("fallback")
-    rows = (
-        DailyAnswers.objects.filter(
-            chatbot__owner_id=owner_id, day__gt=today() - timedelta(days=DAYS)
-        )
-        .values("chatbot_id")
-        .annotate(recent=Sum(of_day), today=Coalesce(Sum(of_day, filter=Q(day=today())), 0))
+class AccountAnswers(NamedTuple):
+    """What an account's chatbots answered on each of the last DAYS days, today last; and each."""
+
+    by_day: Sequence[Answers]
+    by_chatbot: Mapping[uuid.UUID, Messages]  # of those that got messages
+
+
+# By days and by chatbots in one pass over the rows of both.
+OF_ACCOUNT = """
+    SELECT day, chatbot_id, sum(answered), sum(fallback),
+        coalesce(sum(answered + fallback) FILTER (WHERE day = %(today)s), 0)
+    FROM chatbots_dailyanswers
+    WHERE day >= %(first)s AND chatbot_id IN (
+        SELECT id FROM chatbots_chatbot WHERE owner_id = %(owner)s AND deleted_at IS NULL
     )
-    return {row["chatbot_id"]: Messages(row["recent"], row["today"]) for row in rows}
+    GROUP BY GROUPING SETS ((day), (chatbot_id))
+"""
+
+
+def answers_of_account(owner_id: uuid.UUID) -> AccountAnswers:
+    """Return the answers of the owner's chatbots, by one query."""
+    days = last_days()
+    with connection.cursor() as cursor:
+        cursor.execute(OF_ACCOUNT, {"today": days[-1], "first": days[0], "owner": owner_id})
+        rows = cursor.fetchall()
+    by_day = {row[0]: Answers(int(row[2]), int(row[3])) for row in rows if row[0]}
+    by_chatbot = {row[1]: Messages(int(row[2] + row[3]), int(row[4])) for row in rows if row[1]}
+    return AccountAnswers([by_day.get(day, Answers()) for day in days], by_chatbot)
+
+
+def last_days() -> Sequence[date]:
+    return [today() - timedelta(days=number) for number in reversed(range(DAYS))]
 
 
 def today() -> date:

@@ -11,10 +11,10 @@ from functools import partial
 from threading import Lock
 
 from django.conf import settings
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest
 from django.http.response import HttpResponseBase
-from django.template.loader import render_to_string
 
+from core.failures import busy_page
 from core.http import Handler
 
 
@@ -73,6 +73,6 @@ def share_threads(get_response: Handler) -> Handler:
         try:
             return within_share(request.user.pk, get_response, request)
         except ShareExhausted:
-            return HttpResponse(render_to_string("503.html"), status=503)
+            return busy_page(request)
 
     return middleware

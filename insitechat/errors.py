@@ -12,8 +12,6 @@ from django.db import InterfaceError, OperationalError
 from django.http import Http404, HttpRequest, HttpResponse, JsonResponse, UnreadablePostError
 from django.http.multipartparser import MultiPartParserError
 from django.http.response import HttpResponseBase
-from django.template.loader import render_to_string
-from django.views import defaults
 from ninja.errors import HttpError, ValidationError
 
 from accounts.reauthentication import SignInTooOld
@@ -22,6 +20,7 @@ from chatbots.answering import ChatbotPaused, VisitorLeft
 from chatbots.providers.base import ProviderError
 from chatbots.quota import MessageQuotaReached
 from chatbots.waiting import TooManyWaiting
+from core.failures import broken_page, busy_page
 from core.metrics import Counter
 from core.outage import database_outages
 from core.paging import InvalidParameter
@@ -145,16 +144,15 @@ def is_outage(error: Exception, meaning: Meaning) -> bool:
 def server_error(request: HttpRequest) -> HttpResponse:
     """Answer for what a page or a middleware has raised, as Django's handler500.
 
-    Where the database is out of reach, or busy, it is a 503; the page needs no query.
+    Where the database is out of reach, or busy, it is a 503; neither page needs a query.
     """
     error = sys.exc_info()[1]
     if not isinstance(error, Exception) or meaning_of(error) is not UNAVAILABLE:
-        return defaults.server_error(request)
+        return broken_page(request)
     if request.path_info.startswith("/api/"):
         return answer(request, error)
     report(request, error, UNAVAILABLE)
-    page = render_to_string("503.html")
-    return HttpResponse(page, status=UNAVAILABLE.status, headers={"Retry-After": "5"})
+    return busy_page(request)
 
 
 def error_response(status: int, detail: str) -> JsonResponse:

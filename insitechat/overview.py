@@ -20,9 +20,10 @@ from django.views.decorators.http import require_safe
 from apikeys.activity import calls_by_day
 from apikeys.lookup import window_of
 from apikeys.models import ApiKey
-from chatbots.daily import Answers, Messages, answers_by_day, messages_by_chatbot
-from chatbots.models import Chatbot, Conversation, Source
+from chatbots.daily import Answers, Messages, answers_of_account
+from chatbots.models import Chatbot, Conversation
 from chatbots.quota import usage_of
+from chatbots.work import Progress, Work, work_for_owner
 from core.charts import Sparkline, daily_line
 from core.http import OwnerRequest
 from core.templatetags.moments import relative
@@ -44,15 +45,18 @@ def show_overview(request: OwnerRequest) -> HttpResponse:
     owned = Chatbot.objects.owned_by(owner_id)
     chatbots = list(owned.with_source_counts().only("name", "is_active"))
     api_keys = list(ApiKey.objects.owned_by(owner_id).active())
-    steps = first_steps(chatbots, *keys_ever(owner_id))
+    answers = answers_of_account(owner_id)
+    steps = first_steps(chatbots, answers.by_chatbot, *keys_ever(owner_id, api_keys))
     next_step = next((step for step in steps if not step.is_done), None)
-    daily = Daily(calls_by_day(owner_id), answers_by_day(owner_id))
+    daily = Daily(calls_by_day(owner_id), answers.by_day)
+    work = work_for_owner(owner_id)
     context = {
         "steps": steps,
         "next_step": next_step,
         "daily": daily,
         "usage": usage_of(owner_id),
-        "chatbots": busiest_first(chatbots, messages_by_chatbot(owner_id)),
+        "chatbots": busiest_first(chatbots, answers.by_chatbot, work),
+        "work": work,
         "chatbot_count": len(chatbots),
         "alerts": alerts(api_keys, request.user.plan.requests_per_minute),
         "active_keys": len(api_keys),
@@ -120,17 +124,24 @@ class Step(NamedTuple):
     is_done: bool
 
 
-def keys_ever(owner_id: uuid.UUID) -> tuple[bool, bool]:
+def keys_ever(owner_id: uuid.UUID, active: Sequence[ApiKey]) -> tuple[bool, bool]:
     """Say whether the account has ever had a key, and whether it has called with one."""
+    if any(api_key.last_used_at for api_key in active):
+        return True, True
     ever = ApiKey.objects.owned_by(owner_id).aggregate(Count("id"), Max("last_used_at"))
     return bool(ever["id__count"]), bool(ever["last_used_at__max"])
 
 
-def first_steps(chatbots: Sequence[Chatbot], has_key: bool, has_called: bool) -> list[Step]:
+def first_steps(
+    chatbots: Sequence[Chatbot],
+    messages: Mapping[uuid.UUID, Messages],
+    has_key: bool,
+    has_called: bool,
+) -> list[Step]:
     """Return the steps in their order, each done if what it leads to is really there."""
     latest = chatbots[-1] if chatbots else None
-    is_taught = Source.objects.alive().filter(chatbot__in=chatbots).exists()
-    is_tried = is_taught and Conversation.objects.filter(chatbot__in=chatbots).exists()
+    is_taught = any(chatbot.source_count for chatbot in chatbots)
+    is_tried = is_taught and have_answered(chatbots, messages)
     create = reverse("chatbot-create")
     return [
         Step("Create a chatbot", "All it takes is a name.", "Create chatbot", create, bool(latest)),
@@ -165,17 +176,30 @@ def first_steps(chatbots: Sequence[Chatbot], has_key: bool, has_called: bool) ->
     ]
 
 
+def have_answered(chatbots: Sequence[Chatbot], messages: Mapping[uuid.UUID, Messages]) -> bool:
+    if any(chatbot.id in messages for chatbot in chatbots):
+        return True
+    return Conversation.objects.filter(chatbot__in=chatbots).exists()
+
+
 class ListedChatbot(NamedTuple):
     chatbot: Chatbot
     messages: Messages
+    doing: Progress | None  # what a worker does for it
 
 
 def busiest_first(
-    chatbots: Sequence[Chatbot], messages: Mapping[uuid.UUID, Messages]
+    chatbots: Sequence[Chatbot], messages: Mapping[uuid.UUID, Messages], work: Work
 ) -> list[ListedChatbot]:
-    """Return the chatbots with the most messages, CHATBOTS_SHOWN at most."""
-    listed = [ListedChatbot(chatbot, messages.get(chatbot.id, Messages())) for chatbot in chatbots]
-    listed.sort(key=lambda row: -row.messages.recent)
+    """Return the chatbots that are learning, then those with the most messages.
+
+    They are CHATBOTS_SHOWN at most.
+    """
+    listed = [
+        ListedChatbot(chatbot, messages.get(chatbot.id, Messages()), work.on_chatbot(chatbot.id))
+        for chatbot in chatbots
+    ]
+    listed.sort(key=lambda row: (row.doing is None, -row.messages.recent))
     return listed[:CHATBOTS_SHOWN]
 
 

@@ -33,6 +33,8 @@ class ChatbotQuerySet(SoftDeletableQuerySet, models.QuerySet["Chatbot"]):
 
 
 class Chatbot(models.Model):
+    source_count: int  # as ChatbotQuerySet.with_source_counts has it
+
     SLUG_IS_TAKEN = "chatbots_chatbot_slug"
 
     class Provider(models.TextChoices):

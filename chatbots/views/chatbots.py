@@ -25,6 +25,7 @@ from chatbots.views.page import (
     render_page,
     takes_long_texts,
 )
+from chatbots.work import work_for_owner
 from core.http import OwnerRequest
 
 CHATBOTS_ON_A_PAGE = 50
@@ -36,8 +37,12 @@ def list_chatbots(request: OwnerRequest) -> HttpResponse:
     """List the chatbots. Directly after one has been deleted, offer to restore it."""
     chatbots = Chatbot.objects.owned_by(request.user.id).with_source_counts()
     chatbots = chatbots.order_by("created_at", "id")  # a count drops the model's own order
+    page = Paginator(chatbots, CHATBOTS_ON_A_PAGE).get_page(request.GET.get("page"))
+    work = work_for_owner(request.user.id)
     context = {
-        "page": Paginator(chatbots, CHATBOTS_ON_A_PAGE).get_page(request.GET.get("page")),
+        "page": page,
+        "rows": [(chatbot, work.on_chatbot(chatbot.id)) for chatbot in page],
+        "work": work,
         "deleted": just_deleted(request, Chatbot.objects.deleted_by(request.user.id)),
     }
     return render_page(request, "list.html", context)

@@ -1,11 +1,14 @@
 """What visitors asked and were told: finding, reading, exporting and deleting conversations."""
 
+import re
 import uuid
 from http import HTTPStatus
+from typing import Any
 
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
-from django.core.paginator import Paginator
+from django.core.paginator import Page, Paginator
+from django.db.models import Count, Window
 from django.http import Http404, HttpResponse, StreamingHttpResponse
 from django.http.response import HttpResponseBase
 from django.shortcuts import get_object_or_404, redirect
@@ -40,10 +43,11 @@ def list_conversations(request: OwnerRequest, chatbot_id: uuid.UUID) -> HttpResp
     chatbot = access_chatbot(request, chatbot_id)
     form = FindForm(request.GET)
     is_valid = form.is_valid()
-    pages = Paginator(find_conversations(chatbot, form), CONVERSATIONS_ON_A_PAGE)
-    page = pages.get_page(request.GET.get("page"))
+    found = find_conversations(chatbot, form)
+    turn_to = page_of_search if form.cleaned_data.get("q") else page_of_list
+    page = turn_to(found, request.GET.get("page", "1"))
     # Only now, since PostgreSQL would count the messages of all pages before this one too.
-    listed = Conversation.objects.filter(pk__in=[row.pk for row in page.object_list])
+    listed = Conversation.objects.filter(pk__in=list(page.object_list))
     page.object_list = (
         listed.with_message_counts().with_first_questions().order_by("-last_message_at", "-id")
     )
@@ -59,6 +63,26 @@ def list_conversations(request: OwnerRequest, chatbot_id: uuid.UUID) -> HttpResp
     }
     status = HTTPStatus.OK if is_valid else HTTPStatus.BAD_REQUEST
     return render_page(request, "conversations.html", context, status=status)
+
+
+def page_of_list(found: ConversationQuerySet, number: str) -> Page[Any]:
+    """Return the ids of the conversations on a page."""
+    return Paginator(found.values_list("pk", flat=True), CONVERSATIONS_ON_A_PAGE).get_page(number)
+
+
+def page_of_search(found: ConversationQuerySet, number: str) -> Page[Any]:
+    """Find a page and the number of all rows by one query, since it is the search that costs."""
+    if not re.fullmatch("[1-9][0-9]{0,5}", number):
+        return page_of_list(found, number)
+    start = (int(number) - 1) * CONVERSATIONS_ON_A_PAGE
+    numbered = found.values_list("pk", Window(Count("pk")))
+    rows = list(numbered[start : start + CONVERSATIONS_ON_A_PAGE])
+    if start and not rows:
+        return page_of_list(found, number)  # there are fewer pages: the last one is shown
+    ids = [pk for pk, _ in rows]
+    pages = Paginator(ids, CONVERSATIONS_ON_A_PAGE)
+    pages.count = rows[0][1] if rows else 0
+    return Page(ids, int(number), pages)
 
 
 @require_safe

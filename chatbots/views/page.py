@@ -16,6 +16,7 @@ from django.views.decorators.csrf import csrf_exempt, csrf_protect
 
 from chatbots.models import Chatbot
 from chatbots.quota import usage_of
+from chatbots.work import work_for_chatbot
 from core.http import OwnerRequest
 
 MEGABYTE = 1024 * 1024
@@ -41,8 +42,10 @@ def just_deleted(request: OwnerRequest, deleted: QuerySet[M]) -> M | None:
 def render_page(
     request: OwnerRequest, template: str, context: dict[str, Any], status: int = HTTPStatus.OK
 ) -> HttpResponse:
-    """Render a page, with a notice when the month's messages run out."""
-    shared = {"section": "chatbots", "usage": usage_of(request.user.id)}
+    """Render a page: with a notice when the month's messages run out, and what is under way."""
+    shared: dict[str, Any] = {"section": "chatbots", "usage": usage_of(request.user.id)}
+    if "chatbot" in context and "work" not in context:
+        shared["work"] = work_for_chatbot(context["chatbot"].id)
     return render(request, f"chatbots/{template}", shared | context, status=status)
 
 

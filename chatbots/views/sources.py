@@ -27,6 +27,7 @@ from chatbots.views.page import (
     takes_long_texts,
 )
 from chatbots.views.playground import REFUSALS, refusal
+from chatbots.work import work_for_chatbot
 from core.http import OwnerRequest
 
 SOURCES_ON_A_PAGE = 50
@@ -52,10 +53,12 @@ def list_sources(request: OwnerRequest, chatbot_id: uuid.UUID) -> HttpResponse:
     """List the sources. Directly after one has been deleted, offer to restore it."""
     chatbot = access_chatbot(request, chatbot_id)
     page = Paginator(chatbot.sources.listed(), SOURCES_ON_A_PAGE).get_page(request.GET.get("page"))
+    work = work_for_chatbot(chatbot.id)
     context = {
         "chatbot": chatbot,
         "page": page,
-        "is_busy": any(source.is_busy for source in page),
+        "rows": [(source, work.on_source(source.id)) for source in page],
+        "work": work,
         "deleted": just_deleted(request, chatbot.sources.restorable()),
         "tab": "sources",
     }

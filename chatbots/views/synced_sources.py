@@ -15,6 +15,7 @@ from chatbots.forms import FileSourceForm, ResyncForm, UrlSourceForm
 from chatbots.knowledge.syncing.sync import progress
 from chatbots.models import Chatbot, Source
 from chatbots.views.page import access_chatbot, render_page, takes_file
+from chatbots.work import work_for_chatbot
 from core.http import OwnerRequest
 
 PAGES_ON_A_PAGE = 50
@@ -72,10 +73,13 @@ def list_pages(request: OwnerRequest, chatbot_id: uuid.UUID, source_id: uuid.UUI
     source = access_source(chatbot, source_id)
     shown = source.pages.defer("text", "reading").order_by("-state", "url", "id")
     number = progress(source)
+    work = work_for_chatbot(chatbot.id)
     context = {
         "chatbot": chatbot,
         "source": source,
         "progress": number,
+        "work": work,
+        "doing": work.on_source(source.id),
         "page": Paginator(shown, PAGES_ON_A_PAGE).get_page(request.GET.get("page")),
         "form": ResyncForm(initial={"resync": source.resync}),
         "full": source.is_site and number["found"] >= request.user.plan.max_pages_per_source,

@@ -1,5 +1,7 @@
 """Creating, training and trying a chatbot, and undoing its deletion."""
 
+import re
+
 import pytest
 from django.conf import settings
 from playwright.sync_api import expect
@@ -9,7 +11,7 @@ from chatbots import insights
 from chatbots.forms import PROMPT_TEMPLATES
 from chatbots.insights import study_conversations
 from chatbots.knowledge.teaching import add_text_source
-from chatbots.models import Chatbot, Message, Source
+from chatbots.models import Chatbot, Message, Page, Source
 from chatbots.services import create_chatbot
 from core.cache import SharedCache
 from tests.browser.conftest import Visit
@@ -211,3 +213,53 @@ def test_owner_rates_an_answer_compares_settings_and_answers_what_was_not(
         return page.get_by_text("has an answer by now").is_visible()
 
     wait_for(shows_that_all_are_answered)
+
+
+@pytest.mark.parametrize("path", ["/dashboard/", LIST, "playground/", "settings/", ""])
+def test_what_is_under_way_is_shown_as_it_proceeds(visit: Visit, owner: User, path: str) -> None:
+    chatbot = create_chatbot(owner, "Shop")
+    site = site_under_way(chatbot)
+    visitor = visit()
+    page = visitor.page
+    visitor.sign_in(owner)
+    visitor.go(path if path.startswith("/") else f"{LIST}{chatbot.id}/{path}")
+    expect(page).to_have_title(re.compile(r"^\(25 %\) "))
+    page.get_by_text("Learning: 1 of 4 pages").wait_for()
+    expect(page.get_by_role("link", name="Refresh")).to_be_hidden()
+    site.pages.filter(url__endswith="/1").update(state="embedded")
+    page.get_by_text("Learning: 2 of 4 pages").wait_for()
+    expect(page).to_have_title(re.compile(r"^\(50 %\) "))
+    expect(page.get_by_role("progressbar")).to_have_attribute("value", "2")
+    Source.objects.update(status="done")
+    page.get_by_text("Learning:").wait_for(state="detached")
+    expect(page).to_have_title(re.compile(r"^[A-Z]"))
+    expect(page.locator("[hx-trigger]")).to_have_count(0)
+
+
+@pytest.mark.parametrize("path", ["/dashboard/", LIST, "playground/", ""])
+def test_what_is_under_way_is_refreshed_without_a_script(
+    visit: Visit, owner: User, path: str
+) -> None:
+    chatbot = create_chatbot(owner, "Shop")
+    site = site_under_way(chatbot)
+    visitor = visit(javascript=False)
+    page = visitor.page
+    visitor.sign_in(owner)
+    visitor.go(path if path.startswith("/") else f"{LIST}{chatbot.id}/{path}")
+    page.get_by_text("Learning: 1 of 4 pages").wait_for()
+    site.pages.filter(url__endswith="/1").update(state="embedded")
+    page.get_by_role("link", name="Refresh").click()
+    page.get_by_text("Learning: 2 of 4 pages").wait_for()
+
+
+def site_under_way(chatbot: Chatbot) -> Source:
+    """Return a site of four pages, one of which is learnt."""
+    site = Source.objects.create(
+        chatbot=chatbot, type="url", url="https://shop.example/", is_site=True, status="processing"
+    )
+    for number in range(4):
+        state = "read" if number else "embedded"
+        Page.objects.create(
+            chatbot=chatbot, source=site, url=f"https://shop.example/{number}", state=state
+        )
+    return site

@@ -7,6 +7,7 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
+from django.db import connection, transaction
 from django.utils import timezone
 from playwright.sync_api import Browser, Request
 
@@ -21,7 +22,7 @@ from chatbots.models import Chatbot, MessageUsage, Page, Source
 from chatbots.services import create_chatbot
 from insitechat.operations.paths import PROJECT
 from tests.browser.conftest import PASSWORD, Visit, windows
-from tests.conftest import SHOP, Service, start_service, stop_service
+from tests.conftest import SHOP, Service, start_service, stop_service, wait_for
 
 KEYS = "/dashboard/developer/api-keys/"
 CHATBOTS = "/dashboard/chatbots/"
@@ -96,6 +97,7 @@ def test_pages_of_chatbots_are_accessible(
         f"{of_chatbot}conversations/{conversation.id}/delete/",
         f"{of_chatbot}settings/",
         "/dashboard/",
+        CHATBOTS,
         "/dashboard/usage/",
     ):
         visitor.go(path)
@@ -108,7 +110,10 @@ def test_pages_of_chatbots_are_accessible(
 
 
 def site_source(chatbot: Chatbot) -> Source:
-    """Return a site that is being read, one page of which is known and one cannot be read."""
+    """Return a site that is being read, one page of which is known and one cannot be read.
+
+    Two are still to be read.
+    """
     url = "https://shop.example/" + "x" * 200
     source = Source.objects.create(
         chatbot=chatbot, type="url", url=url, is_site=True, status="crawling"
@@ -119,7 +124,54 @@ def site_source(chatbot: Chatbot) -> Source:
     Page.objects.create(
         chatbot=chatbot, source=source, url=url, state="failed", reason="It does not exist (404)."
     )
+    for number in range(2):
+        Page.objects.create(chatbot=chatbot, source=source, url=f"{url}{number}")
     return source
+
+
+@pytest.mark.parametrize("phone", [True, False], ids=["phone", "wide"])
+@pytest.mark.parametrize("dark", [True, False], ids=["dark", "light"])
+def test_pages_of_failures_are_accessible(
+    visit: Visit, owner: User, phone: bool, dark: bool
+) -> None:
+    visitor = visit(phone=phone, dark=dark)
+    for status in (403, 404, 500, 503):
+        visitor.expect_refusal(f"status of {status}")
+    visitor.go("/nowhere/")  # nobody is signed in
+    visitor.check_page()
+    visitor.sign_in(owner)
+    visitor.go(f"{CHATBOTS}create/")
+    visitor.page.get_by_label("Name").fill("Shop")
+    visitor.page.context.clear_cookies(name="csrftoken")
+    visitor.page.get_by_role("button", name="Create").click()
+    visitor.page.get_by_role("heading", name="The form is out of date").wait_for()
+    visitor.check_page()
+    with connection.cursor() as cursor:
+        cursor.execute("ALTER TABLE chatbots_messageusage RENAME TO away")
+        try:
+            visitor.go(CHATBOTS)
+        finally:
+            cursor.execute("ALTER TABLE away RENAME TO chatbots_messageusage")
+    assert visitor.page.title() == "Something broke · InsiteChat"
+    visitor.check_page()
+    with transaction.atomic(), connection.cursor() as cursor:
+        cursor.execute("LOCK TABLE chatbots_messageusage IN ACCESS EXCLUSIVE MODE")
+        visitor.page.evaluate(f"setTimeout(() => location.assign('{CHATBOTS}'))")
+        wait_for(cancel_who_waits)  # as their deadline would, which is long in these tests
+        visitor.page.get_by_role("heading", name="The service is busy").wait_for()
+    visitor.check_page()
+    visitor.page.get_by_role("link", name="Go to the overview").click()
+    visitor.page.get_by_role("heading", name="Overview").wait_for()
+
+
+def cancel_who_waits() -> bool:
+    """Cancel statements that wait for a lock; return whether there were any."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT pg_cancel_backend(pid) FROM pg_stat_activity"
+            " WHERE datname = current_database() AND wait_event_type = 'Lock'"
+        )
+        return cursor.fetchone() is not None
 
 
 PAGE_WEIGHT_MAX = 60_000

@@ -11,13 +11,14 @@ from typing import Any
 import pytest
 from django.db import connection
 from django.test import Client
+from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from accounts.models import User
 from chatbots import export
 from chatbots.answering import answer_message
 from chatbots.conversations import store_turn
-from chatbots.daily import answers_by_day, count_answer, messages_by_chatbot
+from chatbots.daily import answers_of_account, count_answer
 from chatbots.models import Chatbot, Conversation, DailyAnswers, Message
 from chatbots.providers.base import Turn
 from chatbots.services import create_chatbot
@@ -59,6 +60,32 @@ def test_conversations_are_found(
     browser: Client, sessions: str, query: str, found: list[str]
 ) -> None:
     assert listed(browser, f"{sessions}?{query}") == found
+
+
+@pytest.mark.parametrize(
+    ("number", "is_last", "searches"),
+    [
+        ("1", False, 1),
+        ("2", True, 1),
+        ("3", True, 3),
+        ("0", True, 2),
+        ("x", False, 2),
+        ("9" * 30, True, 2),
+    ],
+)
+def test_a_search_finds_a_page_and_how_many_there_are_at_once(
+    browser: Client, chatbot: Chatbot, number: str, is_last: bool, searches: int
+) -> None:
+    for visitor in range(28):
+        store_turn(chatbot, f"visitor-{visitor:02}", Turn("Where?", "Here."))
+    store_turn(chatbot, "else", Turn("When?", "Now."))
+    page = f"/dashboard/chatbots/{chatbot.id}/conversations/?q=where&page={number}"
+    with CaptureQueriesContext(connection) as queries:
+        found = listed(browser, page)
+    assert sum("to_tsquery" in query["sql"] for query in queries) == searches
+    assert (len(found), found[0]) == ((3, "visitor-02") if is_last else (25, "visitor-27"))
+    text = " ".join(browser.get(page).content.decode().split())
+    assert f"Page {1 + is_last} of 2" in text
 
 
 @pytest.mark.parametrize("query", ["day=2026-02-31", "show=x", "q=" + "x" * 201])
@@ -169,9 +196,9 @@ def test_answers_are_counted_by_day_and_stay_so(
     assert answer.is_fallback
     assert answer.answer_milliseconds is not None
     signed_in.post(f"/dashboard/chatbots/{chatbot.id}/conversations/{conversation.id}/delete/")
-    days = answers_by_day(alice.id)
+    days, messages = answers_of_account(alice.id)
     assert (len(days), days[0], days[-1]) == (30, (5, 0), (1, 1))
-    assert messages_by_chatbot(alice.id) == {chatbot.id: (7, 2)}
+    assert messages == {chatbot.id: (7, 2)}
 
 
 def test_simultaneous_answers_are_all_counted(transactional_db: None) -> None:
@@ -184,4 +211,4 @@ def test_simultaneous_answers_are_all_counted(transactional_db: None) -> None:
 
     with ThreadPoolExecutor(8) as pool:
         list(pool.map(count, range(80)))
-    assert answers_by_day(owner.id)[-1] == (60, 20)
+    assert answers_of_account(owner.id).by_day[-1] == (60, 20)

@@ -181,7 +181,7 @@ class TestList:
     ) -> None:
         for name in "abc":
             create_chatbot(alice, name)
-        with django_assert_num_queries(5):  # session, user, chatbots and their number, usage
+        with django_assert_num_queries(6):  # session, user, chatbots, their number, usage, work
             signed_in.get(LIST)
 
 

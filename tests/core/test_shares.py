@@ -64,6 +64,7 @@ def test_a_key_beyond_the_share_is_told_so(api: ApiClient) -> None:
 
 @pytest.mark.usefixtures("_all_taken")
 def test_a_page_beyond_the_share_is_told_so(browser: Client) -> None:
-    assert browser.get("/account/").status_code == 503
+    answer = browser.get("/account/")
+    assert (answer.status_code, answer.headers["Retry-After"]) == (503, "5")
     assert browser.get("/healthz").status_code == 200
     assert Client().get("/sign-in/").status_code == 200
