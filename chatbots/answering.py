@@ -14,12 +14,15 @@ from chatbots.providers import provider_for
 from chatbots.providers.base import Prompt, Turn
 from chatbots.providers.language_model import LanguageModel
 from chatbots.quota import ReservedMessage, reserved_message
-from chatbots.retrieval.dialogue import readings
+from chatbots.retrieval.analysis import terms
+from chatbots.retrieval.dialogue import readings, subject_terms
 from chatbots.retrieval.scoring import NOTHING, THRESHOLD
 from chatbots.retrieval.search import Findings, Passage, search
 
 # Sessions have names, so that this one has no turns.
 NO_SESSION = ""
+# How far below the threshold a follow-up's own confidence may be.
+FOLLOW_UP_ALLOWANCE = 2.5
 
 
 class ChatbotPaused(Exception):
@@ -169,9 +172,31 @@ def begun(chatbot: Chatbot, session_id: str, message: str) -> Iterator[Task]:
 def find(chatbot: Chatbot, message: str, history: Sequence[Turn]) -> Findings:
     """Search for the message; if it is a follow-up, together with the question before it."""
     threshold = THRESHOLD + chatbot.threshold_shift
-    findings = Findings((), NOTHING, threshold)
-    for question in readings(message, [turn.question for turn in history]):
-        findings = search(chatbot.id, question, threshold)
-        if findings.passages:
-            break
-    return findings
+    questions = readings(message, [turn.question for turn in history])
+    if not questions:
+        return Findings((), NOTHING, threshold)
+    *together, alone = [search(chatbot.id, question, threshold) for question in questions]
+    if together and together[0].passages and goes_on(message, together[0], alone):
+        return together[0]
+    return alone
+
+
+def goes_on(message: str, together: Findings, alone: Findings) -> bool:
+    """Return whether a follow-up is about what was found together with the question before it.
+
+    That question's answer is found whatever is added to it. So if the follow-up names anything, the
+    best passage has to say as much of that as the best one for the follow-up alone. Where alone it
+    has no answer, the sources have to know a little of it, or the passages half of what it names.
+    """
+    named = subject_terms(message, together.language)
+
+    def said(passages: Sequence[Passage]) -> int:
+        text = " ".join(f"{passage.title} {passage.text}" for passage in passages)
+        return len(named.intersection(terms(text, together.language)))
+
+    if not named:
+        return True
+    if alone.passages:
+        return said(together.passages[:1]) >= said(alone.passages[:1])
+    is_near = alone.confidence >= alone.threshold - FOLLOW_UP_ALLOWANCE
+    return is_near or 2 * said(together.passages) >= len(named)

@@ -1,5 +1,6 @@
 """Forms of the chatbots' pages."""
 
+from collections.abc import Mapping
 from typing import Any
 
 from django import forms
@@ -15,7 +16,9 @@ from chatbots.models import (
     Message,
     Source,
 )
+from chatbots.near_threshold import percent_sure
 from chatbots.providers import is_configured
+from chatbots.retrieval.scoring import THRESHOLD
 from core.forms import FocusedForm, LongTextField
 
 # What browsers offer to choose; the content decides.
@@ -43,19 +46,21 @@ PROMPT_TEMPLATES = {
 }
 
 # Added to the confidence that an answer takes, which is the logarithm of odds.
-THRESHOLD_SHIFTS = (
-    ("-1.0", "Much less: it answers more, and errs more"),
-    ("-0.5", "Less"),
-    ("0.0", "As measured to be best"),
-    ("0.5", "Surer"),
-    ("1.0", "Much surer: it gives the fallback message more often"),
-)
+THRESHOLD_SHIFTS = {
+    -1.0: "much less, so it answers more, and errs more",
+    -0.5: "less",
+    0.0: "as measured to be best",
+    0.5: "surer",
+    1.0: "much surer, so it gives the fallback message more often",
+}
 
 
-def threshold_field(**options: Any) -> forms.TypedChoiceField:
-    return forms.TypedChoiceField(
-        label="How sure it has to be", coerce=float, choices=THRESHOLD_SHIFTS, **options
-    )
+def threshold_field(label: str = "How sure it has to be", **options: Any) -> forms.TypedChoiceField:
+    choices = [
+        (str(shift), f"{percent_sure(THRESHOLD + shift)}: {words}")
+        for shift, words in THRESHOLD_SHIFTS.items()
+    ]
+    return forms.TypedChoiceField(label=label, coerce=float, choices=choices, **options)
 
 
 def name_field() -> forms.CharField:
@@ -134,6 +139,25 @@ class SettingsForm(FocusedForm):
         """Return the unsaved form as it was sent, with the chosen template as its instructions."""
         prompt = PROMPT_TEMPLATES.get(data.get("template", ""))
         return cls(initial=data | ({"system_prompt": prompt} if prompt else {}))
+
+
+class NearThresholdForm(forms.Form):
+    """Which threshold to show the questions near to."""
+
+    threshold_shift = threshold_field("If it had to be this sure")
+
+    @classmethod
+    def of(cls, chatbot: Chatbot, query: Mapping[str, Any]) -> "NearThresholdForm":
+        """Return the form as the query fills it; if it does not, with the chatbot's threshold."""
+        data = query if query.get("threshold_shift") else None
+        shift = chatbot.threshold_shift
+        return cls(data, initial={"threshold_shift": shift}, auto_id="near_%s")
+
+    @property
+    def shift(self) -> float:
+        """Return the shift that was chosen, or the chatbot's."""
+        chosen = self.cleaned_data if self.is_valid() else self.initial
+        return float(chosen["threshold_shift"])
 
 
 class TextSourceForm(FocusedForm):

@@ -5,9 +5,10 @@ import uuid
 from chatbots import training
 from chatbots.deletion import delete_chatbots, delete_sources
 from chatbots.knowledge.reindexing import outdated, reindex
-from chatbots.models import Chatbot, Source
+from chatbots.models import Chatbot, CrawledHost, Source
 from chatbots.quota import give_back_expired
 from core.jobs import job, periodic
+from core.retention import delete_in_batches
 
 
 @periodic("47 * * * *")
@@ -18,6 +19,11 @@ def purge_deleted() -> None:
     """
     delete_sources(Source.objects.purgeable())
     delete_chatbots(Chatbot.objects.purgeable())
+
+
+@periodic("53 * * * *")
+def forget_crawled_hosts() -> None:
+    delete_in_batches(CrawledHost.objects.idle())
 
 
 @periodic("*/5 * * * *")

@@ -7,6 +7,7 @@ from chatbots.models.conversation import (
     Conversation,
     Message,
 )
+from chatbots.models.crawled_host import HOST_MAX_LENGTH, CrawledHost
 from chatbots.models.daily_answers import DailyAnswers
 from chatbots.models.page import Chunk, Page, PageQuerySet
 from chatbots.models.search import ChunkVectors, Posting, SearchIndex, SentenceVectors
@@ -16,6 +17,7 @@ from chatbots.models.usage import ChatbotMessageUsage, MessageUsage, Reservation
 
 __all__ = [
     "DELETED_KEPT",
+    "HOST_MAX_LENGTH",
     "MESSAGE_MAX_LENGTH",
     "NAME_MAX_LENGTH",
     "TITLE_MAX_LENGTH",
@@ -26,6 +28,7 @@ __all__ = [
     "Chunk",
     "ChunkVectors",
     "Conversation",
+    "CrawledHost",
     "DailyAnswers",
     "Message",
     "MessageUsage",

@@ -3,6 +3,8 @@
 import re
 from collections.abc import Sequence
 
+from chatbots.retrieval.analysis import terms
+
 GREETING = (
     r"hi|hiya|hello|hey|good (?:morning|afternoon|evening|day|night)|greetings|bye|goodbye|cheers"
     r"|see you|thanks?(?: (?:you|a lot|so much|very much))*|thx|ok|okay|great|perfect|cool|nice"
@@ -29,6 +31,17 @@ ASKS_ON = re.compile(
     r"(?:to|from|for|with|without|in|at|on|by|until|when|where|which|who|how)\b", re.IGNORECASE
 )
 SHORT_WORDS, FEW_WORDS = 8, 3
+# What a follow-up may ask without naming what about, beside stop words: “How long does it take?”
+OF_ANY_SUBJECT = {
+    language: frozenset(terms(words, language))
+    for language, words in {
+        "en": "cost price expensive cheap free extra pay long time late soon early fast quick many"
+        " more one another thing part kind reason example detail use need want work happen mean"
+        " explain describe take include",
+        "de": "kosten kostet preis teuer bezahlen lange dauert zeit schnell mehr grund beispiel"
+        " brauche funktioniert bedeutet",
+    }.items()
+}
 
 
 def is_small_talk(message: str) -> bool:
@@ -44,6 +57,15 @@ def is_follow_up(message: str) -> bool:
     if words <= FEW_WORDS and ASKS_ON.match(message.lstrip()):
         return True
     return words <= SHORT_WORDS and bool(POINTS_BACK.search(message))
+
+
+def subject_terms(message: str, language: str) -> set[str]:
+    """Return the terms of a follow-up that are about something in particular.
+
+    Without any it is about what was said before. With some it may be (“And to Sweden?”), or be a
+    question of its own (“And who painted the Mona Lisa?”).
+    """
+    return set(terms(message, language)) - OF_ANY_SUBJECT.get(language, frozenset())
 
 
 def readings(message: str, earlier: Sequence[str]) -> list[str]:

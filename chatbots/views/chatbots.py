@@ -15,8 +15,9 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 from accounts.models import User
 from chatbots import services
 from chatbots.caps import CapReached
-from chatbots.forms import PROMPT_TEMPLATES, CreateChatbotForm, SettingsForm
+from chatbots.forms import PROMPT_TEMPLATES, CreateChatbotForm, NearThresholdForm, SettingsForm
 from chatbots.models import Chatbot, Source
+from chatbots.near_threshold import questions_near
 from chatbots.providers import is_configured
 from chatbots.training import add_text, resume_syncs
 from chatbots.views.page import (
@@ -76,8 +77,16 @@ def create_with_text(owner: User, name: str, provider: str, text: str) -> Chatbo
 @require_http_methods(["GET", "HEAD", "POST"])
 @login_required
 def edit_settings(request: OwnerRequest, chatbot_id: uuid.UUID) -> HttpResponse:
+    """Show and save the settings, with the questions near the threshold: the saved or a tried one.
+
+    A threshold to try comes in the query, and is chosen in the form as well.
+    """
     chatbot = access_chatbot(request, chatbot_id)
+    near_form = NearThresholdForm.of(chatbot, request.GET)
+    shift = near_form.shift
     form = SettingsForm(request.POST or None, initial=model_to_dict(chatbot))
+    if request.method != "POST":
+        form.initial["threshold_shift"] = shift
     if "fill" in request.POST:
         form = SettingsForm.filled(request.POST.dict())
     elif request.method == "POST" and form.is_valid():
@@ -89,9 +98,13 @@ def edit_settings(request: OwnerRequest, chatbot_id: uuid.UUID) -> HttpResponse:
         "chatbot": chatbot,
         "form": form,
         "templates": PROMPT_TEMPLATES,
+        "near": questions_near(chatbot, shift),
+        "near_form": near_form,
+        "is_tried": shift != chatbot.threshold_shift,
         "tab": "settings",
     }
-    return render_page(request, "settings.html", context, status=400 if form.errors else 200)
+    status = 400 if form.errors or near_form.errors else 200
+    return render_page(request, "settings.html", context, status=status)
 
 
 def warn_of_provider(request: OwnerRequest, chatbot: Chatbot) -> None:

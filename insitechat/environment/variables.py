@@ -172,7 +172,7 @@ class Environment(BaseModel):
         "all others have to be public",
     )
     CRAWL_DELAY_SECONDS: Seconds = Field(
-        0.5, description="the least pause between two requests to a site"
+        0.5, description="the least pause between two requests to a host, of all workers together"
     )
 
 

@@ -26,6 +26,7 @@ from chatbots.models import (
     MessageUsage,
 )
 from chatbots.quota import current_month
+from chatbots.retrieval.scoring import THRESHOLD
 from chatbots.services import create_chatbot
 from securitylog.kinds import Kind
 from securitylog.models import SecurityEvent
@@ -256,7 +257,11 @@ def ask(
         milliseconds = round(random.lognormvariate(6.4, 0.5))
         answered_at = at + timedelta(milliseconds=milliseconds)
         yield Message(
-            conversation=conversation, role=Message.Role.USER, text=question, created_at=at
+            conversation=conversation,
+            role=Message.Role.USER,
+            text=question,
+            confidence=confidence_in(question, is_fallback=is_fallback),
+            created_at=at,
         )
         yield Message(
             conversation=conversation,
@@ -269,6 +274,12 @@ def ask(
             rating=Message.Rating.DOWN if random.random() < 0.01 else None,
         )
         at = answered_at + timedelta(seconds=random.uniform(8, 90))
+
+
+def confidence_in(question: str, *, is_fallback: bool) -> float:
+    """Return a confidence on the right side of the threshold, the same for the same question."""
+    distance = Random(question).uniform(0.0, 2.0)
+    return THRESHOLD - distance if is_fallback else THRESHOLD + distance
 
 
 def poisson(random: Random, expected: float) -> int:

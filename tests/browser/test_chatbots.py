@@ -8,10 +8,13 @@ from playwright.sync_api import expect
 
 from accounts.models import User
 from chatbots import insights
+from chatbots.conversations import store_turn
 from chatbots.forms import PROMPT_TEMPLATES
 from chatbots.insights import study_conversations
 from chatbots.knowledge.teaching import add_text_source
 from chatbots.models import Chatbot, Message, Page, Source
+from chatbots.providers.base import Turn
+from chatbots.retrieval.scoring import THRESHOLD
 from chatbots.services import create_chatbot
 from core.cache import SharedCache
 from tests.browser.conftest import Visit
@@ -233,7 +236,7 @@ def test_what_is_under_way_is_shown_as_it_proceeds(visit: Visit, owner: User, pa
     Source.objects.update(status="done")
     page.get_by_text("Learning:").wait_for(state="detached")
     expect(page).to_have_title(re.compile(r"^[A-Z]"))
-    expect(page.locator("[hx-trigger]")).to_have_count(0)
+    expect(page.locator("[hx-trigger^=every]")).to_have_count(0)
 
 
 @pytest.mark.parametrize("path", ["/dashboard/", LIST, "playground/", ""])
@@ -263,3 +266,40 @@ def site_under_way(chatbot: Chatbot) -> Source:
             chatbot=chatbot, source=site, url=f"https://shop.example/{number}", state=state
         )
     return site
+
+
+@with_and_without_javascript
+def test_another_threshold_shows_which_questions_it_would_decide(
+    visit: Visit, owner: User, javascript: bool
+) -> None:
+    chatbot = create_chatbot(owner, "Shop")
+    store_turn(chatbot, "a", Turn("Gift cards?", "Yes."), confidence=THRESHOLD + 0.2)
+    visitor = visit(javascript=javascript)
+    page = visitor.page
+    visitor.sign_in(owner)
+    visitor.go(f"{LIST}{chatbot.id}/settings/")
+    answered = page.get_by_role("region", name="Just sure enough")
+    refused = page.get_by_role("region", name="Not quite")
+    expect(answered.get_by_role("link", name="Gift cards?")).to_be_visible()
+    setting = page.get_by_label("How sure it has to be")
+    tried = page.get_by_label("If it had to be this sure")
+    page.get_by_label("Name").fill("Store")
+    tried.focus()
+    tried.select_option("0.5")
+    if not javascript:
+        page.get_by_role("button", name="Show").click()
+    expect(refused.get_by_role("link", name="Gift cards?")).to_be_visible()
+    expect(setting).to_have_value("0.5")
+    expect(page.get_by_label("Name")).to_have_value("Store" if javascript else "Shop")
+    if javascript:
+        expect(tried).to_be_focused()
+        setting.select_option("0.0")
+        expect(answered.get_by_role("link", name="Gift cards?")).to_be_visible()
+        setting.select_option("0.5")
+        expect(tried).to_have_value("0.5")
+    page.get_by_role("button", name="Save").click()
+    page.get_by_text("Saved.").wait_for()
+    chatbot.refresh_from_db()
+    assert chatbot.threshold_shift == 0.5
+    refused.get_by_role("link", name="Gift cards?").click()
+    page.get_by_text("Yes.").wait_for()

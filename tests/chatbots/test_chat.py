@@ -9,6 +9,7 @@ from django.db import connection
 from accounts.models import Plan, User
 from chatbots import answering, quota
 from chatbots.conversations import latest_turns, store_turn
+from chatbots.knowledge.teaching import add_text_source
 from chatbots.models import Chatbot, ChatbotMessageUsage, Conversation, Message, MessageUsage
 from chatbots.providers.base import Prompt, ProviderError, Turn
 from chatbots.quota import MessageQuotaReached, reserved_message
@@ -75,6 +76,41 @@ def test_a_follow_up_is_understood_with_the_question_before_it(
     assert chat(api, chatbot, "And to Sweden?", session_id="b").json()["response"] == SHIPPED
     again = chat(api, chatbot, "To which method?", session_id="a").json()["response"]
     assert "payment method" in again
+    add_text_source(chatbot, "Skis", "You can rent skis here. How much they cost: 90 euros a week.")
+    chat(api, chatbot, "Can I rent skis?", session_id="c")
+    costs = chat(api, chatbot, "And how much is it?", session_id="c").json()["response"]
+    assert "90 euros" in costs
+
+
+@pytest.mark.parametrize(
+    "message",
+    [
+        "Who painted the Mona Lisa?",
+        "And who painted the Mona Lisa?",
+        "Where is Atlantis?",
+        "Who wrote it?",
+        "But what is the capital of France?",
+        "Or tell me a joke",
+    ],
+)
+def test_an_unrelated_question_does_not_get_the_answer_before_it(
+    api: ApiClient, chatbot: Chatbot, message: str
+) -> None:
+    assert (
+        chat(api, chatbot, "Do you ship to Norway?", session_id="a").json()["response"] == SHIPPED
+    )
+    answer = chat(api, chatbot, message, session_id="a").json()["response"]
+    assert answer == chatbot.fallback_message
+
+
+@pytest.mark.parametrize(
+    "message", ["How many days do I have to return an item?", "And returns?", "Can I return it?"]
+)
+def test_another_question_of_a_session_gets_its_own_answer(
+    api: ApiClient, chatbot: Chatbot, message: str
+) -> None:
+    chat(api, chatbot, "Do you ship to Norway?", session_id="a")
+    assert "30 days" in chat(api, chatbot, message, session_id="a").json()["response"]
 
 
 @pytest.mark.parametrize(

@@ -7,6 +7,7 @@ import httpx2
 from protego import Protego
 
 from chatbots.knowledge.crawling.sitemaps import read_sitemap
+from chatbots.knowledge.crawling.turns import Turn, sleep, take_turn
 from chatbots.knowledge.fetching import (
     NO_VALIDATORS,
     Fetched,
@@ -39,18 +40,26 @@ MEDIA_TYPES = frozenset(
 
 
 class Visitor:
-    """Fetches the pages of one site, each after a pause. Raises FetchFailed and FetchRefused."""
+    """Fetches the pages of one site, each after a pause. Raises FetchFailed and FetchRefused.
+
+    The pause is one after the site's last answer, and one between the requests of all visitors to
+    a host, redirects included.
+    """
 
     def __init__(
         self,
         fetcher: Fetcher,
         start: str,
         delay_seconds: float,
-        sleep: Callable[[float], None] = time.sleep,
+        sleep: Callable[[float], None] = sleep,
+        take_turn: Callable[[str, float], Turn] = take_turn,
     ) -> None:
         self._fetcher = fetcher
         self._sleep = sleep
+        self._take_turn = take_turn
         self._last = 0.0
+        self._host = httpx2.URL(start).host
+        self._least_seconds = self._delay_seconds = delay_seconds
         self.rules = self._read_rules(start)
         asked_seconds = min(self.rules.crawl_delay(ROBOT) or 0.0, MAX_DELAY_SECONDS)
         self._delay_seconds = max(delay_seconds, asked_seconds)
@@ -88,9 +97,16 @@ class Visitor:
     ) -> Fetched:
         self._sleep(max(self._last + self._delay_seconds - time.monotonic(), 0.0))
         try:
-            return self._fetcher.fetch(url, validators, media_types=media_types)
+            return self._fetcher.fetch(
+                url, validators, media_types=media_types, await_turn=self._await_turn
+            )
         finally:
             self._last = time.monotonic()
+
+    def _await_turn(self, host: str) -> None:
+        """Wait until the host may be asked. What a site's rules ask for concerns its own host."""
+        pause_seconds = self._delay_seconds if host == self._host else self._least_seconds
+        self._sleep(self._take_turn(host, pause_seconds).wait_seconds)
 
     def _read_rules(self, start: str) -> Protego:
         """Read robots.txt, as RFC 9309 has it: none allows everything, an error nothing.
@@ -98,7 +114,9 @@ class Visitor:
         Raises FetchFailed for an error.
         """
         fetched = self._fetcher.fetch(
-            str(httpx2.URL(start).join("/robots.txt")), max_bytes=MAX_ROBOTS_BYTES
+            str(httpx2.URL(start).join("/robots.txt")),
+            max_bytes=MAX_ROBOTS_BYTES,
+            await_turn=self._await_turn,
         )
         if fetched.status >= 500 or fetched.status in BUSY:
             raise FetchFailed(f"Its robots.txt answers {fetched.status}, so nothing may be read.")

@@ -17,6 +17,11 @@ UNSEEN = (
     " select, datalist, textarea, input, dialog:not([open]), .sr-only, .visually-hidden,"
     " .screen-reader-text, [aria-hidden=true]"
 )
+# What generators of documentation let headings, terms and captions end with: a sign that links to
+# the place where it stands.
+ANCHORED = ("h1", "h2", "h3", "h4", "h5", "h6", "dt", "caption", "figcaption", "summary")
+ANCHORS = ", ".join((*(f"{tag} a[href*='#']" for tag in ANCHORED), "a.headerlink"))
+ANCHOR = re.compile(r"[¶#§∞🔗⚓\ufe0e\ufe0f]*")
 HIDDEN = re.compile(
     r"display\s*:\s*none|visibility\s*:\s*(hidden|collapse)|(?<![\w-])opacity\s*:\s*0*\.?0+\s*(;|!|$)"
     r"|font-size\s*:\s*0*\.?0+\s*(;|!|$|[a-z%])|text-indent\s*:\s*-\d{3}|(left|top)\s*:\s*-\d{4}",
@@ -56,6 +61,7 @@ def read_markup(markup: str, *, url: str = "") -> Reading:
         "javascript" in (node.html or "").lower() for node in tree.css("noscript")
     )
     remove_unseen(tree)
+    remove_anchors(tree)
     title, blocks = read_blocks(content_of(tree), head_title)
     size = sum(len(block.text) for block in blocks)
     return Reading(
@@ -110,6 +116,12 @@ def remove_unseen(tree: LexborHTMLParser) -> None:
     for node in tree.css("[hidden], [style]"):
         is_hidden = "hidden" in node.attributes or HIDDEN.search(attribute(node, "style"))
         if is_hidden and node.attributes.get("id") not in opened:
+            node.decompose()
+
+
+def remove_anchors(tree: LexborHTMLParser) -> None:
+    for node in tree.css(ANCHORS):
+        if ANCHOR.fullmatch(line(node.text())):
             node.decompose()
 
 

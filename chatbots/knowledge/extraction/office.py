@@ -10,7 +10,8 @@ import mammoth
 
 from chatbots.knowledge.documents import Document, Kind
 from chatbots.knowledge.extraction import characters
-from chatbots.knowledge.extraction.archives import DAMAGED, open_archive, read_part, read_xml
+from chatbots.knowledge.extraction.archives import DAMAGED, open_archive, read_xml
+from chatbots.knowledge.extraction.hidden_text import without_hidden_text
 from chatbots.knowledge.extraction.html import read_markup
 from chatbots.knowledge.extraction.reading import Outline, Reading, Unreadable
 from chatbots.knowledge.extraction.tables import row_text
@@ -21,18 +22,17 @@ P = "{http://schemas.openxmlformats.org/presentationml/2006/main}"
 REL = "{http://schemas.openxmlformats.org/officeDocument/2006/relationships}"
 TITLES = ("title", "ctrTitle")
 FURNITURE = ("dt", "ftr", "sldNum", "hdr")  # dates, footers, numbers of slides
+YES, NO = ("1", "true"), ("0", "false")
 
 
 def read_docx(content: bytes) -> Reading:
-    """Read a document by way of HTML, without its pictures. Raises Unreadable."""
+    """Read a document by way of HTML, without its pictures and hidden text. Raises Unreadable."""
     with open_archive(content) as archive:
-        for name in archive.namelist():
-            if name.endswith((".xml", ".rels")):
-                read_part(archive, name)
+        shown = without_hidden_text(content, archive)
         title = core_title(archive)
     try:
         html = mammoth.convert_to_html(
-            io.BytesIO(content),
+            io.BytesIO(shown),
             convert_image=mammoth.images.img_element(lambda image: {}),
             style_map="p[style-name='Title'] => h1:fresh",
             external_file_access=False,
@@ -53,13 +53,16 @@ def core_title(archive: ZipFile) -> str:
 
 
 def read_pptx(content: bytes) -> Reading:
-    """Read a presentation, each slide under its title; hidden slides and notes are left out."""
+    """Read a presentation, each slide under its title.
+
+    Hidden slides, hidden shapes and notes are left out.
+    """
     outline = Outline()
     with open_archive(content) as archive:
         try:
             for name in slide_names(archive):
                 slide = read_xml(archive, name)
-                if slide.get("show") != "0":
+                if slide.get("show") not in NO:
                     add_slide(outline, slide)
             title = core_title(archive)
         except KeyError as error:
@@ -78,6 +81,7 @@ def slide_names(archive: ZipFile) -> list[str]:
 
 
 def add_slide(outline: Outline, slide: Element) -> None:
+    remove_hidden_shapes(slide)
     shapes = [(placeholder_of(shape), shape) for shape in slide.iter(f"{P}sp")]
     titles = [paragraphs(shape) for kind, shape in shapes if kind in TITLES]
     outline.add_heading(1, " ".join(text for title in titles for text, _ in title))
@@ -89,6 +93,20 @@ def add_slide(outline: Outline, slide: Element) -> None:
         rows = [[cell_text(cell) for cell in row.iter(f"{A}tc")] for row in table.iter(f"{A}tr")]
         for row in rows[1:] or rows:
             outline.add(row_text(rows[0] if len(rows) > 1 else [], row), Kind.TABLE_ROW)
+
+
+def remove_hidden_shapes(slide: Element) -> None:
+    """Remove what the selection pane hides: shapes, tables, and groups with all that is in them."""
+    waiting = [slide]
+    while waiting:
+        element = waiting.pop()
+        element[:] = [child for child in element if not is_hidden(child)]
+        waiting += element
+
+
+def is_hidden(shape: Element) -> bool:
+    properties = shape.find(f"*/{P}cNvPr")
+    return properties is not None and properties.get("hidden") in YES
 
 
 def placeholder_of(shape: Element) -> str:

@@ -9,7 +9,7 @@ import socket
 import ssl
 import time
 import zlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from email.message import Message
@@ -68,6 +68,10 @@ class Fetched:
     retry_after_seconds: int = 0
 
 
+def at_once(host: str) -> None:
+    """Let a host be asked without waiting."""
+
+
 class GuardedBackend(DeadlineBackend):
     """Connects to public addresses only, and to hosts that the operator allows."""
 
@@ -110,15 +114,20 @@ class Fetcher:
         *,
         media_types: frozenset[str] = frozenset(),
         max_bytes: int = MAX_BYTES,
+        await_turn: Callable[[str], None] = at_once,
     ) -> Fetched:
         """Fetch a URL, through redirects, all within TIMEOUT_SECONDS.
 
         Only the given media types are read, or any if none is given; an answer without one is read
-        too. Raises FetchFailed and FetchRefused.
+        too. `await_turn` is called with the host before each request; the time that it takes does
+        not count. Raises FetchFailed and FetchRefused.
         """
         deadline = time.monotonic() + TIMEOUT_SECONDS
         for _ in range(MAX_REDIRECTS + 1):
             checked = checked_url(url, self._allowed)
+            arrived = time.monotonic()
+            await_turn(checked.host)
+            deadline += time.monotonic() - arrived
             with exchange_errors(checked.host), self._ask(checked, validators, deadline) as answer:
                 location = header(answer, b"location")
                 if answer.status not in REDIRECTS or not location:

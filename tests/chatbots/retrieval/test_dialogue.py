@@ -1,6 +1,6 @@
 import pytest
 
-from chatbots.retrieval.dialogue import is_small_talk, readings
+from chatbots.retrieval.dialogue import is_small_talk, readings, subject_terms
 
 
 @pytest.mark.parametrize(
@@ -27,3 +27,17 @@ def test_a_follow_up_is_read_with_the_question_before(message: str) -> None:
 def test_another_question_is_read_by_itself() -> None:
     earlier = ["Do you ship to Norway?"]
     assert readings("What is the capital of France?", earlier) == ["What is the capital of France?"]
+
+
+@pytest.mark.parametrize(
+    ("message", "language", "named"),
+    [
+        ("And how much is it?", "en", set()),
+        ("How long does it take?", "en", set()),
+        ("Was kostet das?", "de", set()),
+        ("And to Sweden?", "en", {"sweden"}),
+        ("But who painted the Mona Lisa?", "en", {"paint", "mona", "lisa"}),
+    ],
+)
+def test_what_a_follow_up_is_about(message: str, language: str, named: set[str]) -> None:
+    assert subject_terms(message, language) == named

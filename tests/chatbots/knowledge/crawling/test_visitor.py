@@ -2,13 +2,15 @@
 
 import gzip
 from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
 
 import pytest
 
 from chatbots.knowledge.crawling.sitemaps import Sitemap, read_sitemap
+from chatbots.knowledge.crawling.turns import Turn
 from chatbots.knowledge.crawling.visitor import Visitor
 from chatbots.knowledge.fetching import AllowedHosts, Fetcher, FetchFailed
-from tests.chatbots.knowledge.site import Answer, Site
+from tests.chatbots.knowledge.site import Answer, Site, redirect
 
 
 class Pauses:
@@ -19,6 +21,17 @@ class Pauses:
 
     def __call__(self, seconds: float) -> None:
         self.seconds.append(seconds)
+
+
+class Turns:
+    """Takes the place of a host's turns, and remembers who took them: it is always one's turn."""
+
+    def __init__(self) -> None:
+        self.taken: list[tuple[str, float]] = []
+
+    def __call__(self, host: str, pause_seconds: float) -> Turn:
+        self.taken.append((host, pause_seconds))
+        return Turn(datetime.now(UTC), 0.0)
 
 
 @pytest.fixture
@@ -33,9 +46,14 @@ def pauses() -> Pauses:
 
 
 @pytest.fixture
-def visit(site: Site, pauses: Pauses) -> Iterator[Callable[[], Visitor]]:
-    with Fetcher("Tester", AllowedHosts([site.host])) as fetcher:
-        yield lambda: Visitor(fetcher, f"{site.url}/", 5.0, pauses)
+def turns() -> Turns:
+    return Turns()
+
+
+@pytest.fixture
+def visit(site: Site, pauses: Pauses, turns: Turns) -> Iterator[Callable[[], Visitor]]:
+    with Fetcher("Tester", AllowedHosts([site.host, "localhost"])) as fetcher:
+        yield lambda: Visitor(fetcher, f"{site.url}/", 5.0, pauses, turns)
 
 
 def test_robots_txt_is_obeyed(site: Site, visit: Callable[[], Visitor]) -> None:
@@ -72,7 +90,20 @@ def test_requests_are_apart(
     visitor = visit()
     visitor.visit(f"{site.url}/")
     visitor.visit(f"{site.url}/")
-    assert pauses.seconds[-1] == pytest.approx(pause, abs=1)
+    assert max(pauses.seconds) == pytest.approx(pause, abs=1)
+
+
+def test_each_request_takes_a_turn_redirects_too(
+    site: Site, visit: Callable[[], Visitor], turns: Turns
+) -> None:
+    port = site.host.split(":")[1]
+    site.pages["/robots.txt"] = "User-agent: *\nCrawl-delay: 7"
+    site.pages["/a"] = redirect("/b")
+    site.pages["/b"] = redirect(f"http://localhost:{port}/")
+    assert visit().visit(f"{site.url}/a").status == 200
+    here, elsewhere = "127.0.0.1", "localhost"
+    assert turns.taken == [(here, 5.0), (here, 7.0), (here, 7.0), (elsewhere, 5.0)]
+    assert len(site.requests) == len(turns.taken)
 
 
 def test_a_busy_server_is_asked_once_more(

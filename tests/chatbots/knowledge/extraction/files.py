@@ -92,7 +92,11 @@ def heading(level: int, text: str) -> str:
 
 
 def paragraph(text: str) -> str:
-    return f'<w:p><w:r><w:t xml:space="preserve">{text}</w:t></w:r></w:p>'
+    return f"<w:p>{run(text)}</w:p>"
+
+
+def run(text: str, properties: str = "") -> str:
+    return f'<w:r><w:rPr>{properties}</w:rPr><w:t xml:space="preserve">{text}</w:t></w:r>'
 
 
 def table(*rows: Sequence[str]) -> str:
@@ -100,8 +104,16 @@ def table(*rows: Sequence[str]) -> str:
     return f"<w:tbl>{''.join(f'<w:tr>{row}</w:tr>' for row in cells)}</w:tbl>"
 
 
-def pptx(*slides: tuple[str, Sequence[str]]) -> bytes:
-    """Return a presentation of slides, each with a title and paragraphs."""
+def pptx(
+    *slides: tuple[str, Sequence[str]],
+    attributes: Mapping[int, str] | None = None,
+    added: str = "",
+) -> bytes:
+    """Return a presentation of slides, each with a title and paragraphs.
+
+    Some may have attributes, and all have the shapes that are added.
+    """
+    attributes = attributes or {}
     ids = "".join(f'<p:sldId id="{n}" r:id="r{n}"/>' for n in range(len(slides)))
     relations = "".join(
         f'<Relationship Id="r{n}" Type="{R}/slide" Target="slides/slide{n}.xml"/>'
@@ -116,15 +128,18 @@ def pptx(*slides: tuple[str, Sequence[str]]) -> bytes:
             "ppt/_rels/presentation.xml.rels": (
                 f'<Relationships xmlns="{RELATIONS}">{relations}</Relationships>'
             ),
-            **{f"ppt/slides/slide{n}.xml": slide(*shown) for n, shown in enumerate(slides)},
+            **{
+                f"ppt/slides/slide{n}.xml": slide(*shown, attributes.get(n, ""), added)
+                for n, shown in enumerate(slides)
+            },
         }
     )
 
 
-def slide(title: str, lines: Sequence[str]) -> str:
+def slide(title: str, lines: Sequence[str], attributes: str, added: str) -> str:
     return (
-        f'<p:sld xmlns:p="{P}" xmlns:a="{A}"><p:cSld><p:spTree>'
-        f"{shape('title', [title])}{shape('body', lines)}{shape('sldNum', ['7'])}"
+        f'<p:sld xmlns:p="{P}" xmlns:a="{A}" {attributes}><p:cSld><p:spTree>'
+        f"{shape('title', [title])}{shape('body', lines)}{shape('sldNum', ['7'])}{added}"
         "</p:spTree></p:cSld></p:sld>"
     )
 

@@ -94,6 +94,31 @@ def test_joiners_stay_in_scripts_that_need_them() -> None:
     assert texts(f"<p>{persian} {family} a\u200db</p>") == [f"{persian} {family} ab"]
 
 
+@pytest.mark.parametrize(
+    "anchor",
+    [
+        '<a class="headerlink" href="#b" title="Link to this heading">¶</a>',  # Sphinx, MkDocs
+        '<a class="headerlink" href="#b">\uf0c1</a>',  # Sphinx's theme of Read the Docs
+        '<a class="header-anchor" href="#b" aria-label="Permalink to “B”">\u200b</a>',  # VitePress
+        '<a class="hash-link" href="#b" title="Direct link to B">#</a>',  # Docusaurus
+        '<a class="anchor" href="#b">§</a>',  # rustdoc
+        ' <a href="https://shop.example/help#b">🔗\ufe0f</a>',
+        '<a class="anchor" href="#b"><svg><path/></svg></a>',  # GitHub
+        '<a href="#b"><span aria-hidden="true">#</span><span class="sr-only">Link</span></a>',
+    ],
+)
+def test_links_of_headings_to_themselves_are_dropped(anchor: str) -> None:
+    made = f'<h1>A{anchor}</h1><section id="b"><h2>{anchor}B{anchor}</h2><p>C</p></section>'
+    reading = read_html(f"{made}<dl><dt>Weight{anchor}</dt><dd>2 kg</dd></dl>".encode())
+    assert reading.document.title == "A"
+    assert list(reading.document.blocks) == [Block("C", ("B",)), Block("Weight: 2 kg", ("B",))]
+
+
+def test_headings_keep_links_that_say_something() -> None:
+    page = "<h2><a href='#c'>C#</a> and <a href='/f#f'>F#</a></h2><p>A <a href='#n'>#</a>1"
+    assert blocks(page) == [Block("A #1", ("C# and F#",))]
+
+
 def test_without_a_main_element_the_frame_is_left_out() -> None:
     page = (
         "<header>Shop</header><nav>Home</nav><div><p>We open at nine.</div><footer>Imprint</footer>"

@@ -9,12 +9,15 @@ from chatbots.knowledge.documents import Block, Document, Kind
 from chatbots.knowledge.extraction.reader import read
 from chatbots.knowledge.extraction.reading import File, Reading, Unreadable
 from tests.chatbots.knowledge.extraction.files import (
+    W,
     archive,
     docx,
     heading,
     paragraph,
     pdf,
     pptx,
+    run,
+    shape,
     table,
 )
 
@@ -39,6 +42,88 @@ def test_a_docx_keeps_headings_and_tables() -> None:
             Block("Norway; 9 EUR", ("Costs",), Kind.TABLE_ROW),
         ),
     )
+
+
+@pytest.mark.parametrize(
+    "hidden",
+    [
+        run("X", "<w:vanish/>"),
+        run("X", '<w:vanish w:val="1"/>'),
+        run("X", '<w:rStyle w:val="Secret"/>'),
+        run("X", '<w:rStyle w:val="TopSecret"/>'),
+        f'<w:hyperlink w:anchor="a">{run("X", "<w:vanish/>")}</w:hyperlink>',
+        f'<w:r><w:rPr><w:vanish/></w:rPr><w:pict><v:textbox xmlns:v="urn:schemas-microsoft-com:vml"'
+        f"><w:txbxContent>{paragraph('X')}</w:txbxContent></v:textbox></w:pict></w:r>",
+    ],
+)
+def test_hidden_text_of_a_docx_is_not_read(hidden: str) -> None:
+    made = docx(
+        f"<w:p>{run('Seen ')}{hidden}{run('as well', NOT_HIDDEN)}</w:p>"
+        f'<w:p><w:pPr><w:pStyle w:val="Secret"/></w:pPr>{run("X")}{run("Shown", NOT_HIDDEN)}</w:p>'
+        f"{table(['A', 'B'])}<w:p>{run('X', '<w:vanish/>')}</w:p>",
+        **{"word/styles.xml": SECRET_STYLES},
+    )
+    texts = [block.text for block in document(made).blocks]
+    assert texts == ["Seen as well", "Shown", "A; B"]
+
+
+NOT_HIDDEN = '<w:vanish w:val="false"/>'
+SECRET_STYLES = (
+    f'<w:styles {W}><w:style w:type="paragraph" w:styleId="Secret"><w:rPr><w:vanish/></w:rPr>'
+    "</w:style>"
+    '<w:style w:type="paragraph" w:styleId="TopSecret"><w:basedOn w:val="Secret"/></w:style>'
+    '<w:style w:type="paragraph" w:styleId="A"><w:basedOn w:val="B"/></w:style>'
+    '<w:style w:type="paragraph" w:styleId="B"><w:basedOn w:val="A"/></w:style></w:styles>'
+)
+
+
+def test_hidden_fields_and_notes_of_a_docx_are_not_read() -> None:
+    field = "".join(
+        f"<w:r><w:rPr><w:vanish/></w:rPr>{part}</w:r>"
+        for part in (
+            '<w:fldChar w:fldCharType="begin"/>',
+            '<w:instrText>HYPERLINK "https://x.example"</w:instrText>',
+            '<w:fldChar w:fldCharType="separate"/>',
+            "<w:t>X</w:t>",
+        )
+    )
+    end = '<w:r><w:fldChar w:fldCharType="end"/></w:r>'
+    note = '<w:r><w:rPr><w:vanish/></w:rPr><w:footnoteReference w:id="2"/></w:r>'
+    made = docx(
+        f"<w:p>{run('Seen')}{field}{end}{note}</w:p>{paragraph('too')}",
+        **{
+            "word/footnotes.xml": (
+                f'<w:footnotes {W}><w:footnote w:id="2">{paragraph("X")}</w:footnote></w:footnotes>'
+            )
+        },
+    )
+    assert [block.text for block in document(made).blocks] == ["Seen", "too"]
+
+
+@pytest.mark.parametrize("show", ["0", "false"])
+def test_hidden_slides_of_a_pptx_are_not_read(show: str) -> None:
+    made = pptx(
+        ("Seen", ["a"]), ("Hidden", ["b"]), ("Last", ["c"]), attributes={1: f'show="{show}"'}
+    )
+    assert [block.text for block in document(made).blocks] == ["a", "c"]
+
+
+def test_hidden_shapes_of_a_pptx_are_not_read() -> None:
+    def hidden(kind: str, content: str) -> str:
+        return f'<p:{kind}><p:nv{kind}><p:cNvPr hidden="1"/></p:nv{kind}>{content}</p:{kind}>'
+
+    cell = "<a:tc><a:txBody><a:p><a:r><a:t>X</a:t></a:r></a:p></a:txBody></a:tc>"
+    grid = (
+        f"<a:graphic><a:graphicData><a:tbl><a:tr>{cell}</a:tr></a:tbl></a:graphicData></a:graphic>"
+    )
+    title, body = shape("title", ["X"]), shape("body", ["X"])
+    added = (
+        title.replace("<p:nvPr>", '<p:cNvPr id="1" name="x" hidden="true"/><p:nvPr>')
+        + hidden("grpSp", body)
+        + hidden("graphicFrame", grid)
+    )
+    made = pptx(("Seen", ["a"]), added=added)
+    assert list(document(made).blocks) == [Block("a", ("Seen",), Kind.LIST_ITEM)]
 
 
 def test_a_pptx_has_each_slide_under_its_title() -> None:

@@ -1,16 +1,23 @@
 """A site on loopback becomes what a chatbot knows, and stays up to date."""
 
-from datetime import timedelta
+from datetime import datetime, timedelta
+from itertools import pairwise
 
 import pytest
 from django.utils import timezone
 from pytest_django import Settings
 
+from accounts.models import User
 from chatbots.knowledge import learning
+from chatbots.knowledge.crawling import turns
+from chatbots.knowledge.crawling.turns import Turn
+from chatbots.knowledge.crawling.visitor import Visitor
 from chatbots.knowledge.documents import Document
-from chatbots.knowledge.syncing import crawl, learn_pages
+from chatbots.knowledge.fetching import Fetcher
+from chatbots.knowledge.syncing import crawl, learn_pages, run
 from chatbots.knowledge.syncing.sync import progress
 from chatbots.models import Chatbot, Page, Source
+from chatbots.services import create_chatbot
 from chatbots.training import add_url_source, request_sync
 from tests.chatbots.knowledge.site import Answer, Site, redirect
 from tests.chatbots.knowledge.syncing.shop import page
@@ -250,3 +257,25 @@ def test_syncs_are_due_by_their_schedule(source: Source) -> None:
     source.refresh_from_db()
     assert source.next_sync_at is not None
     assert source.next_sync_at - timezone.now() > timedelta(days=6)
+
+
+def test_two_accounts_read_a_host_together_at_its_pace(
+    source: Source, site: Site, stranger: User, monkeypatch: pytest.MonkeyPatch, settings: Settings
+) -> None:
+    settings.CRAWL_DELAY_SECONDS = 60.0
+    other = add_url_source(create_chatbot(stranger, "Other"), f"{site.url}/", is_site=True)
+    granted: list[datetime] = []
+
+    def take_turn(host: str, pause_seconds: float) -> Turn:
+        turn = turns.take_turn(host, pause_seconds)
+        granted.append(turn.at)
+        return turn
+
+    def visitor(fetcher: Fetcher, start: str, delay_seconds: float) -> Visitor:
+        return Visitor(fetcher, start, delay_seconds, lambda seconds: None, take_turn)
+
+    monkeypatch.setattr(run, "Visitor", visitor)
+    run_due_jobs()
+    assert all(live(each) for each in (source, other))
+    assert len(granted) == len(site.requests)
+    assert all(later - earlier >= timedelta(minutes=1) for earlier, later in pairwise(granted))
