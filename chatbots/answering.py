@@ -89,7 +89,7 @@ def stream_answer(
         if not is_wanted():
             task.break_off(sent)
             raise VisitorLeft
-        return task.end("".join(sent))
+        return task.end("".join(sent), was_sent=True)
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,10 +121,11 @@ class Task:
             elif text := provider.answer(self.prompt):
                 yield text
 
-    def end(self, text: str | None) -> Answer:
-        """Store the answer and count it."""
+    def end(self, text: str | None, *, was_sent: bool = False) -> Answer:
+        """Store the answer and count it. Raises ReservationExpired, unless it was sent already."""
         answer = self.made(text)
-        return replace(answer, message_id=self._store(answer.text, is_fallback=answer.is_fallback))
+        message_id = self._store(answer.text, is_fallback=answer.is_fallback, was_sent=was_sent)
+        return replace(answer, message_id=message_id)
 
     def made(self, text: str | None) -> Answer:
         """Return the answer; where there is no text it is the fallback message."""
@@ -138,9 +139,16 @@ class Task:
     def break_off(self, sent: Sequence[str]) -> None:
         """Store and count what a visitor got who left in the middle, if that is anything."""
         if sent:
-            self._store("".join(sent), is_complete=False)
+            self._store("".join(sent), is_complete=False, was_sent=True)
 
-    def _store(self, text: str, *, is_fallback: bool = False, is_complete: bool = True) -> int:
+    def _store(
+        self,
+        text: str,
+        *,
+        is_fallback: bool = False,
+        is_complete: bool = True,
+        was_sent: bool = False,
+    ) -> int:
         with transaction.atomic():
             message_id = store_turn(
                 self.chatbot,
@@ -152,7 +160,10 @@ class Task:
                 confidence=self.prompt.findings.confidence,
                 passages=self.prompt.findings.passages,
             )
-            self.reservation.keep()
+            if was_sent:
+                self.reservation.keep_sent()
+            else:
+                self.reservation.keep()
         return message_id
 
 

@@ -98,6 +98,20 @@ GIVE_BACK = """
         AND share.used > 0
 """
 
+# Undoes GIVE_BACK, whatever is left of the quota; the rows are there since it was counted before.
+COUNT_AGAIN = """
+    WITH counted AS (
+        UPDATE chatbots_messageusage usage SET used = used + 1
+        FROM chatbots_chatbot chatbot
+        WHERE chatbot.id = %(chatbot)s
+            AND usage.owner_id = chatbot.owner_id AND usage.month = %(month)s
+        RETURNING usage.month
+    )
+    UPDATE chatbots_chatbotmessageusage share SET used = share.used + 1
+    FROM counted
+    WHERE share.chatbot_id = %(chatbot)s AND share.month = counted.month
+"""
+
 # How long a message may be answered beyond the time that its provider has: for the statements
 # around that, each of which has to wait for a busy database.
 EXPIRY_MARGIN_SECONDS = 60
@@ -109,9 +123,11 @@ class ReservationExpired(ProviderError):
 
 @dataclass(slots=True)
 class ReservedMessage:
-    """A message that is counted already. It stays counted if keep() is called."""
+    """A message that is counted already. It stays counted if it is kept."""
 
     id: int
+    chatbot_id: uuid.UUID
+    month: date
     is_kept: bool = False
 
     def keep(self) -> None:
@@ -120,12 +136,25 @@ class ReservedMessage:
         If that rolls back, the message is still reserved and is given back. Calling it again does
         nothing. Raises ReservationExpired.
         """
-        if self.is_kept:
-            return
-        deleted, _ = Reservation.objects.filter(pk=self.id).delete()
-        if not deleted:
+        if not self._is_kept_now():
             raise ReservationExpired("the answer came after its reservation had expired")
+
+    def keep_sent(self) -> None:
+        """Do what keep() does for an answer of which the visitor has got text already.
+
+        If its reservation has expired, the message is counted again.
+        """
+        if self._is_kept_now():
+            return
+        with connection.cursor() as cursor:
+            cursor.execute(COUNT_AGAIN, {"chatbot": self.chatbot_id, "month": self.month})
         self.is_kept = True
+
+    def _is_kept_now(self) -> bool:
+        if not self.is_kept:
+            deleted, _ = Reservation.objects.filter(pk=self.id).delete()
+            self.is_kept = deleted > 0
+        return self.is_kept
 
 
 @contextmanager
@@ -138,7 +167,7 @@ def reserved_message(chatbot: Chatbot) -> Iterator[ReservedMessage]:
     or the database is away when a message should be given back, a job gives it back when its
     reservation has expired. Raises MessageQuotaReached.
     """
-    message = ReservedMessage(reserve(chatbot))
+    message = reserve(chatbot)
     is_answered = False
     try:
         yield message
@@ -148,12 +177,13 @@ def reserved_message(chatbot: Chatbot) -> Iterator[ReservedMessage]:
             give_back_soon(message.id)
 
 
-def reserve(chatbot: Chatbot) -> int:
-    """Count one message and return its reservation's id. Raises MessageQuotaReached."""
+def reserve(chatbot: Chatbot) -> ReservedMessage:
+    """Count one message. Raises MessageQuotaReached."""
+    month = current_month()
     parameters: dict[str, uuid.UUID | date | float] = {
         "owner": chatbot.owner_id,
         "chatbot": chatbot.id,
-        "month": current_month(),
+        "month": month,
         "seconds": settings.PROVIDER_TIMEOUT_SECONDS + EXPIRY_MARGIN_SECONDS,
     }
     with connection.cursor() as cursor:
@@ -162,7 +192,7 @@ def reserve(chatbot: Chatbot) -> int:
     if row is None:
         QUOTA_REFUSALS.inc()
         raise MessageQuotaReached
-    return int(row[0])
+    return ReservedMessage(int(row[0]), chatbot.id, month)
 
 
 def give_back_soon(reservation_id: int) -> None:

@@ -11,7 +11,9 @@ CONNECTIONS = _environment.DATABASE_CONNECTIONS
 FREE = max(THREADS // 8, 1)
 # How many may read a long body from their client; shorter ones are here before a thread begins.
 BODY_READERS_MAX = max(THREADS // 16, 1)
-_WAITING = THREADS - CONNECTIONS - FREE - BODY_READERS_MAX
+# How many may wait for clients to receive long answers; shorter ones fit into the kernel's buffer.
+SLOW_READERS_MAX = max(THREADS // 16, 1)
+_WAITING = THREADS - CONNECTIONS - FREE - BODY_READERS_MAX - SLOW_READERS_MAX
 # How many threads may wait for a provider, and how many for a connection.
 CHATS_WAITING_MAX = max(_WAITING // 2, 1)
 CONNECTION_WAITS_MAX = max(_WAITING - CHATS_WAITING_MAX, 1)

@@ -9,7 +9,7 @@ goes first.
 
 Only what cannot be waited for is read in a thread: bodies longer than BODY_BYTES, and those whose
 end or permission to come is part of the conversation (chunks, `Expect`). Of those threads there are
-a few, and each has a deadline.
+a few, and each has a deadline. Likewise only long answers are waited for (client_socket.py).
 """
 
 import errno
@@ -31,12 +31,13 @@ from gunicorn.http.unreader import SocketUnreader
 from gunicorn.workers.gthread import STOP_KEEPALIVE_LINGER, TConn, ThreadWorker
 
 from insitechat.capacity import BODY_READERS_MAX, BUFFERED_BYTES_MAX
+from insitechat.client_socket import ClientSocket, left_by_us
 
 # From a request's first byte to the end of its header.
 HEAD_SECONDS = 20.0
 # From there to the end of its body.
 BODY_SECONDS = 60.0
-# How long a client may take to receive one part of an answer.
+# How long a client may take to receive one part of an answer, where it is waited for.
 SEND_SECONDS = 60.0
 # A client that closes only now still gets the answer, not a reset (RFC 9112, section 9.6).
 LINGER_SECONDS = 2.0
@@ -172,7 +173,7 @@ class Worker(ThreadWorker):
 
     def accept(self, listener: socket.socket) -> None:
         try:
-            client, address = listener.accept()
+            accepted, address = listener.accept()
         except OSError as error:
             if error.errno in IS_FULL:
                 self.shed()
@@ -182,6 +183,7 @@ class Worker(ThreadWorker):
         self.nr_conns += 1
         if self.nr_conns >= self.worker_connections:
             self.shed()
+        client = ClientSocket.of(accepted)
         connection = Connection(self.cfg, client, address, listener.getsockname())
         connection.begin(Phase.HEAD, HEAD_SECONDS)
         self.go_on(connection)
@@ -342,8 +344,3 @@ class Worker(ThreadWorker):
             return keepalive and bool(conn.parser.finish_body(max_bytes=BODY_BYTES))
         except ParseException:
             return False
-
-
-def left_by_us() -> ConnectionResetError:
-    """Return the error after which gunicorn ends a connection without a word in the log."""
-    return ConnectionResetError(errno.ECONNRESET, "the client was too slow")

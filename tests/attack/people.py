@@ -14,7 +14,7 @@ from accounts.models import Plan, User
 from apikeys.services import CreatedKey, create_api_key
 from chatbots.answering import answer_message
 from chatbots.knowledge.teaching import add_text_source
-from chatbots.models import Chatbot, Conversation, Source
+from chatbots.models import Chatbot, Conversation, Page, Source
 from chatbots.services import create_chatbot
 from insitechat.operations.own_data import as_json
 from securitylog.models import SecurityEvent
@@ -29,6 +29,7 @@ class Victim:
     key: CreatedKey
     chatbot: Chatbot
     source: Source
+    site: Source
     conversation: Conversation
     passkey: Authenticator
 
@@ -39,7 +40,8 @@ class Victim:
             "chatbot_id": self.chatbot.id,
             "key_id": self.key.api_key.id,
             "source_id": self.source.id,
-            "page_id": 1,
+            "site_id": self.site.id,
+            "page_id": self.site.pages.get().id,
             "conversation_id": self.conversation.id,
             "message_id": self.conversation.messages.latest("id").id,
             "pk": self.passkey.pk,
@@ -71,12 +73,17 @@ def make_victim(provider: str = Chatbot.Provider.BUILTIN) -> Victim:
     user = User.objects.create_user(f"victim-{next(numbers)}@{SECRET.lower()}.example")
     chatbot = create_chatbot(user, f"{SECRET} chatbot", provider=provider)
     source = add_text_source(chatbot, f"{SECRET} source", f"{SECRET} ships to Norway.")
+    site = Source.objects.create(
+        chatbot=chatbot, type=Source.Type.URL, title=SECRET, status=Source.Status.DONE
+    )
+    Page.objects.create(chatbot=chatbot, source=site, title=SECRET, text=SECRET)
     answer_message(chatbot, f"{SECRET}-session", "Do you ship to Norway?")
     passkey = Authenticator.objects.create(
         user=user, type=Authenticator.Type.WEBAUTHN, data={"name": SECRET, "credential": {}}
     )
     key = create_api_key(user, f"{SECRET} key")
-    return Victim(user, key, chatbot, source, Conversation.objects.get(chatbot=chatbot), passkey)
+    conversation = Conversation.objects.get(chatbot=chatbot)
+    return Victim(user, key, chatbot, source, site, conversation, passkey)
 
 
 def make_stranger() -> tuple[User, str]:

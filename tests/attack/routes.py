@@ -65,6 +65,8 @@ KINDS = {
     **kinds(Kind.KEYED, "/api/v1 api:api-root api:list_chatbots"),
     **kinds(Kind.KEYED_OWNED, "api:get_chatbot api:list_sources api:chat"),
 }
+# Routes of sources that a worker reads; the other routes of sources are for written ones.
+OF_SITES = {"source-pages", "source-page", "source-sync", "source-cancel", "source-schedule"}
 METHODS = ("GET", "POST", "PUT", "DELETE")
 PARAMETER = re.compile(r"<(?:\w+:)?(\w+)>|\(\?P<(\w+)>[^)]*\)")
 
@@ -84,6 +86,8 @@ class Route:
 
         def value(match: "re.Match[str]") -> str:
             name = match[1] or match[2]
+            if name == "source_id" and self.name in OF_SITES:
+                name = "site_id"
             if name not in arguments:
                 raise UnknownRoute(f"{self.name}: say in people.py what <{name}> is")
             return str(arguments[name])

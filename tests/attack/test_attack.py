@@ -4,7 +4,7 @@ import pytest
 
 from apikeys.services import CreatedKey
 from tests.attack import fuzz, routes, smuggling
-from tests.attack.people import Victim, make_victim
+from tests.attack.people import Victim, browser_of, make_victim
 from tests.attack.report import Result, details, table
 from tests.conftest import Service
 
@@ -23,6 +23,17 @@ def assert_good(result: Result) -> None:
 
 def test_no_route_gives_a_stranger_what_is_not_theirs(victim: Victim) -> None:
     assert_good(routes.attack_as_stranger(victim, METHODS))
+
+
+def test_what_a_stranger_is_denied_is_there(victim: Victim) -> None:
+    browser, arguments = browser_of(victim.user), victim.arguments()
+    missing = [
+        route.name
+        for route in routes.routes()
+        if route.kind is routes.Kind.OWNED
+        and routes.ask(browser, "GET", route.path(arguments)).status_code == 404
+    ]
+    assert not missing
 
 
 def test_no_route_gives_nobody_anything(victim: Victim) -> None:

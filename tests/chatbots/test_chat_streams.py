@@ -6,11 +6,13 @@ from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
 
 import pytest
+from django.utils import timezone
 from pytest_django import Settings
 
 from accounts.models import Plan, User
 from chatbots import waiting
-from chatbots.models import Chatbot, Message, MessageUsage
+from chatbots.jobs import give_back_unanswered_messages
+from chatbots.models import Chatbot, Message, MessageUsage, Reservation
 from chatbots.providers import reply
 from chatbots.providers.reply import NO_ANSWER
 from tests.chatbots.llm_server import LlmServer
@@ -84,6 +86,11 @@ def used(owner: User) -> int:
     return sum(MessageUsage.objects.filter(owner=owner).values_list("used", flat=True))
 
 
+def let_reservations_expire() -> None:
+    Reservation.objects.update(expires_at=timezone.now())
+    give_back_unanswered_messages()
+
+
 class TestAStream:
     def test_passes_on_what_the_model_says_as_it_comes(
         self, api: ApiClient, bot: Chatbot, llm: LlmServer, alice: User
@@ -142,6 +149,16 @@ class TestAStream:
         assert response.headers["X-Request-ID"]
         assert "Content-Length" not in response.headers
         leave(response)
+
+    def test_that_outlasts_its_reservation_is_stored_and_charged(
+        self, api: ApiClient, bot: Chatbot, llm: LlmServer, alice: User
+    ) -> None:
+        parts = parts_of(ask(api, bot))
+        next(parts)
+        let_reservations_expire()
+        assert list(parts)[-1] == b'event: done\ndata: {"response":"Yes, we do."}\n\n'
+        assert used(alice) == 1
+        assert Message.objects.get(role=Message.Role.ASSISTANT).text == "Yes, we do."
 
     def test_is_cut_at_the_longest_length_and_ends_the_call(
         self, api: ApiClient, bot: Chatbot, llm: LlmServer, monkeypatch: pytest.MonkeyPatch
@@ -249,6 +266,19 @@ class TestAClientThatLeaves:
         assert used(alice) == 1
         answer = Message.objects.get(role=Message.Role.ASSISTANT)
         assert (answer.text, answer.is_complete) == ("We", False)
+
+    def test_after_its_reservation_has_expired_is_charged_all_the_same(
+        self, api: ApiClient, bot: Chatbot, llm: LlmServer, alice: User
+    ) -> None:
+        llm.pieces = ["We ", "ship."]
+        parts = parts_of(ask(api, bot))
+        next(parts)
+        next(parts)  # so the first was sent
+        let_reservations_expire()
+        assert used(alice) == 0
+        parts.close()
+        assert used(alice) == 1
+        assert Message.objects.get(role=Message.Role.ASSISTANT).text == "We"
 
     def test_before_any_text_is_not_charged_and_ends_the_call(
         self, api: ApiClient, bot: Chatbot, llm: LlmServer, alice: User

@@ -191,6 +191,39 @@ def test_an_answer_after_its_reservation_has_expired_is_not_stored(
     assert not Message.objects.exists()
 
 
+def test_what_was_sent_is_counted_once_though_its_reservation_has_expired(
+    chatbot: Chatbot, used: Callable[[], int]
+) -> None:
+    with reserved_message(chatbot) as reservation:
+        expire()
+        give_back_unanswered_messages()
+        assert used() == 0
+        reservation.keep_sent()
+        reservation.keep_sent()
+        reservation.keep()
+    assert used() == 1
+
+
+@pytest.mark.django_db(transaction=True)
+def test_what_was_sent_counts_once_whoever_comes_first(
+    chatbot: Chatbot, used: Callable[[], int]
+) -> None:
+    def keep(message: ReservedMessage) -> None:
+        with closing(connection):
+            message.keep_sent()
+
+    def give_back(message: ReservedMessage) -> None:
+        with closing(connection):
+            quota.give_back(message.id)
+
+    messages = [quota.reserve(chatbot) for _ in range(10)]
+    with ThreadPoolExecutor(4) as threads:
+        both = [threads.submit(do, message) for message in messages for do in (give_back, keep)]
+        for future in both:
+            future.result()
+    assert used() == len(messages)
+
+
 @pytest.mark.django_db(transaction=True)
 def test_a_message_is_kept_or_given_back_whoever_comes_first(
     chatbot: Chatbot, used: Callable[[], int]
@@ -204,7 +237,7 @@ def test_a_message_is_kept_or_given_back_whoever_comes_first(
         with closing(connection):
             quota.give_back(message.id)
 
-    messages = [ReservedMessage(quota.reserve(chatbot)) for _ in range(10)]
+    messages = [quota.reserve(chatbot) for _ in range(10)]
     with ThreadPoolExecutor(4) as threads:
         given_back = [threads.submit(give_back, message) for message in messages]
         kept = list(threads.map(keep, messages))

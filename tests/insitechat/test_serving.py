@@ -3,21 +3,26 @@
 import socket
 from collections.abc import Iterator
 from contextlib import ExitStack
+from functools import partial
 from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
 
+from accounts.models import Plan, User
 from apikeys import tokens
-from apikeys.services import CreatedKey
-from chatbots.models import Chatbot
+from apikeys.services import CreatedKey, create_api_key
+from chatbots.models import Chatbot, Source
 from insitechat import serving
+from insitechat.client_socket import SEND_BUFFER_BYTES
 from tests.conftest import Service, start_service, stop_service
 
 KEY = tokens.generate().plaintext.encode()
 THREADS = 16
 HEAD = b"POST /api/v1/chatbots/%s/chat HTTP/1.1\r\nHost: 127.0.0.1\r\nAuthorization: Bearer %s\r\n"
 JSON = b"Content-Type: application/json\r\n"
+LONG_FILE = "/static/admin/js/vendor/xregexp/xregexp.js"  # longer than any buffer
+ORDINARY_FILE = "/static/core/style.css"
 LISTING = b"GET /api/v1/chatbots HTTP/1.1\r\nHost: 127.0.0.1\r\nAuthorization: Bearer %s\r\n\r\n"
 
 
@@ -69,7 +74,10 @@ def test_slow_clients_hold_no_thread(
     )
     with ExitStack() as stack:
         for request in unfinished * 3 * THREADS:
-            stack.enter_context(connect(small)).sendall(request)
+            client = stack.enter_context(connect(small))
+            client.sendall(request)
+            if b"\r\n\r\nGET" in request:
+                assert client.recv(1)  # so that they do not wait for a connection to the database
         with connect(small) as connection:
             connection.sendall(LISTING % key)
             assert status(connection) == 200
@@ -149,3 +157,96 @@ def test_a_header_without_end_is_refused(service: Service) -> None:
 )
 def test_bodies_that_are_waited_for(fields: bytes, length: int) -> None:
     assert serving.body_length(b"POST / HTTP/1.1\r\nA: b\r\n%s\r\n" % fields) == length
+
+
+def silent_reader(service: Service, request: bytes) -> socket.socket:
+    """Send a request from a client that has room for next to nothing of its answer."""
+    address = urlsplit(service.url)
+    client = socket.socket()
+    client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1)
+    # Short segments, as on a network; the kernel has larger buffers for those of the loopback.
+    client.setsockopt(socket.IPPROTO_TCP, socket.TCP_MAXSEG, 536)
+    client.settimeout(60)
+    client.connect((address.hostname, address.port))
+    client.sendall(request)
+    return client
+
+
+def answer_of(client: socket.socket) -> tuple[int, int]:
+    """Read to the connection's end; return the length that was announced, and what came."""
+    received = b"".join(iter(partial(client.recv, 1 << 16), b""))
+    head, _, body = received.partition(b"\r\n\r\n")
+    lengths = [line for line in head.lower().split(b"\r\n") if line.startswith(b"content-length")]
+    return int(lengths[0].split(b":")[1]), len(body)
+
+
+def get(path: str, *fields: bytes) -> bytes:
+    lines = [b"GET %s HTTP/1.1" % path.encode(), b"Host: 127.0.0.1", b"Connection: close", *fields]
+    return b"\r\n".join([*lines, b"", b""])
+
+
+@pytest.mark.parametrize("path", [ORDINARY_FILE, LONG_FILE])
+def test_clients_that_do_not_read_hold_up_nobody(
+    small: Service, alices_key: CreatedKey, path: str
+) -> None:
+    with ExitStack() as stack:
+        for _ in range(20 * THREADS):
+            stack.enter_context(silent_reader(small, get(path)))
+        with connect(small) as connection:
+            connection.sendall(LISTING % alices_key.token.plaintext.encode())
+            assert status(connection) == 200
+
+
+def test_ordinary_answers_wait_for_no_client(small: Service) -> None:
+    with ExitStack() as stack:
+        clients = [
+            stack.enter_context(silent_reader(small, get(ORDINARY_FILE))) for _ in range(200)
+        ]
+        for client in clients:
+            announced, received = answer_of(client)
+            assert received == announced > 0
+
+
+def test_a_long_list_that_nobody_reads_holds_up_nobody(
+    small: Service, alice: User, stranger: User, chatbot: Chatbot
+) -> None:
+    plan = Plan.objects.create(name="Large", requests_per_minute=10_000)
+    User.objects.filter(pk=alice.pk).update(plan=plan)
+    key = create_api_key(alice, "Many calls").token.plaintext.encode()
+    strangers_key = create_api_key(stranger, "Other").token.plaintext.encode()
+    Source.objects.bulk_create(
+        Source(chatbot=chatbot, type=Source.Type.TEXT, title=f"{number} {'x' * 150}")
+        for number in range(900)
+    )
+    request = get(f"/api/v1/chatbots/{chatbot.id}/sources", b"Authorization: Bearer %s" % key)
+    with connect(small) as connection:
+        connection.sendall(request)
+        assert answer_of(connection)[1] > 2 * SEND_BUFFER_BYTES
+    with ExitStack() as stack:
+        for _ in range(20 * THREADS):
+            client = stack.enter_context(silent_reader(small, request))
+            assert client.recv(1)  # so that they do not wait for a connection to the database
+        with connect(small) as connection:
+            connection.sendall(LISTING % strangers_key)
+            assert status(connection) == 200
+
+
+def test_few_threads_wait_for_readers_of_long_answers(small: Service) -> None:
+    with ExitStack() as stack:
+        clients = [
+            stack.enter_context(silent_reader(small, get(LONG_FILE))) for _ in range(4 * THREADS)
+        ]
+        with connect(small) as connection:  # answered behind all of them
+            connection.sendall(get("/healthz"))
+            assert status(connection) == 200
+        answers = [answer_of(client) for client in clients]
+    assert 1 <= sum(received == announced for announced, received in answers) <= THREADS
+
+
+def test_a_slow_reader_gets_a_long_answer_as_a_whole(small: Service) -> None:
+    with silent_reader(small, get(LONG_FILE)) as client:
+        with connect(small) as connection:
+            connection.sendall(get("/healthz"))
+            assert status(connection) == 200
+        announced, received = answer_of(client)
+    assert received == announced > 2 * SEND_BUFFER_BYTES
