@@ -123,7 +123,7 @@ def test_a_server_at_its_bounds_answers_what_needs_no_connection(
     service = start_service(
         tmp_path,
         WEB_CONCURRENCY="1",
-        WEB_THREADS="6",
+        WEB_THREADS="7",
         DATABASE_CONNECTIONS="1",
         DATABASE_REQUEST_SECONDS="60",
     )
