@@ -42,8 +42,6 @@ Weights = Mapping[str, NDArray[np.float32]]
 
 
 def main() -> None:
-    if MODEL.exists() and VOCABULARY.exists():
-        return
     MODEL.parent.mkdir(parents=True, exist_ok=True)
     published = {path.name: Path(str(path.locate())) for path in files(PACKAGE) or ()}
     contents = {name: checked(published[name], digest) for name, digest in SHA256.items()}
@@ -118,13 +116,13 @@ class Graph:
         shape = self.constant("split heads", np.array([0, 0, HEADS, HEAD_WIDTH]))
         return self.step("Transpose", self.step("Reshape", x, shape), perm=[0, 2, 1, 3])
 
-    def attention(self, name: str, x: str, masked: str) -> str:
+    def attention(self, name: str, x: str) -> str:
         query, key, value = (
             self.heads(self.linear(f"{name}.self.{part}", x)) for part in ("query", "key", "value")
         )
         scaled = self.step("Mul", query, self.number(HEAD_WIDTH**-0.5))
         scores = self.step("MatMul", scaled, self.step("Transpose", key, perm=[0, 1, 3, 2]))
-        weights = self.step("Softmax", self.step("Add", scores, masked), axis=-1)
+        weights = self.step("Softmax", scores, axis=-1)
         joined = self.step("Transpose", self.step("MatMul", weights, value), perm=[0, 2, 1, 3])
         flat = self.step("Reshape", joined, self.constant("join heads", np.array([0, 0, WIDTH])))
         output = self.step("Add", self.linear(f"{name}.output.dense", flat), x)
@@ -140,7 +138,7 @@ class Graph:
 
 
 def model(weights: Weights) -> onnx.ModelProto:
-    """Return BERT's encoder: from token ids and a mask to a vector for each token."""
+    """Return BERT's encoder: from the ids of a text's tokens to a vector for each of them."""
     graph = Graph(weights)
     words = graph.step("Gather", graph.weight("embeddings.word_embeddings.weight"), "ids")
     token_axis = graph.constant("token axis", np.array([1]))
@@ -154,21 +152,15 @@ def model(weights: Weights) -> onnx.ModelProto:
     kinds = graph.constant("kind", weights["embeddings.token_type_embeddings.weight"][0])
     embedded = graph.step("Add", graph.step("Add", words, positions), kinds)
     x = graph.normalise("embeddings.LayerNorm", embedded)
-    mask = graph.step("Unsqueeze", "mask", graph.constant("mask axes", np.array([1, 2])))
-    absent = graph.step("Sub", graph.number(1), mask)
-    masked = graph.step("Mul", absent, graph.number(-10_000))
     for layer in range(LAYERS):
-        x = graph.attention(f"encoder.layer.{layer}.attention", x, masked)
+        x = graph.attention(f"encoder.layer.{layer}.attention", x)
         x = graph.feed_forward(f"encoder.layer.{layer}", x)
     graph.nodes.append(helper.make_node("Identity", [x], ["vectors"]))
     return helper.make_model(
         helper.make_graph(
             graph.nodes,
             "all-MiniLM-L6-v2",
-            [
-                helper.make_tensor_value_info("ids", TensorProto.INT64, ["batch", "tokens"]),
-                helper.make_tensor_value_info("mask", TensorProto.FLOAT, ["batch", "tokens"]),
-            ],
+            [helper.make_tensor_value_info("ids", TensorProto.INT64, ["batch", "tokens"])],
             [
                 helper.make_tensor_value_info(
                     "vectors", TensorProto.FLOAT, ["batch", "tokens", WIDTH]

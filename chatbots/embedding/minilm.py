@@ -54,6 +54,5 @@ class MiniLM:
         depend on the others, since numbers are rounded by the largest of a batch.
         """
         ids = np.array([self._tokenizer.encode(text, MAX_TOKENS)], dtype=np.int64)
-        mask = np.ones(ids.shape, dtype=np.float32)
-        (vectors,) = self._session.run(None, {"ids": ids, "mask": mask})
+        (vectors,) = self._session.run(None, {"ids": ids})
         return cast("Vector", normalised(vectors.mean(axis=1))[0])
