@@ -30,10 +30,13 @@ from chatbots.models import Chatbot
 from chatbots.services import create_chatbot
 from insitechat import logs
 from insitechat.operations.paths import PROJECT
+from tests.clock import Clock
 from tests.pool import Pool
 
 if TYPE_CHECKING:
     from tests.workers import Workers
+
+PASSWORD = "correct horse battery"
 
 SHOP = """\
 # Returns
@@ -161,6 +164,19 @@ def chatbot(alice: User) -> Chatbot:
     chatbot = create_chatbot(alice, "Shop")
     add_text_source(chatbot, "Rules", SHOP)
     return chatbot
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
+
+
+@pytest.fixture
+def owner(alice: User) -> User:
+    """Return alice, who has a password."""
+    alice.set_password(PASSWORD)
+    alice.save()
+    return alice
 
 
 @pytest.fixture

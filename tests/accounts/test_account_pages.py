@@ -29,7 +29,8 @@ from securitylog.security_events import (
     TWO_FACTOR_FAILED,
     TWO_FACTOR_REMOVED,
 )
-from tests.accounts.test_sign_up import KEYS, PASSWORD, is_signed_in, link, sign_in, text
+from tests.accounts.test_sign_up import KEYS, is_signed_in, link, sign_in, text
+from tests.conftest import PASSWORD
 from tests.jobs import delivered
 
 ACCOUNT = "/account/"
@@ -51,13 +52,6 @@ MALFORMED_CREDENTIALS = [
     '{"id": "YQ", "rawId": "YQ", "response": {"userHandle": "YQ"}}',
     '{"id": "YQ", "rawId": "YQ", "response": {"attestationObject": "YQ", "clientDataJSON": "YQ"}}',
 ]
-
-
-@pytest.fixture
-def owner(alice: User) -> User:
-    alice.set_password(PASSWORD)
-    alice.save()
-    return alice
 
 
 @pytest.fixture

@@ -15,8 +15,8 @@ from accounts.signals import account_emptied
 from apikeys.models import ApiKey
 from apikeys.services import CreatedKey, create_api_key
 from chatbots.models import Chatbot, Conversation
-from tests.accounts.test_sign_up import PASSWORD, is_signed_in, sign_in, sign_up
-from tests.conftest import ApiClient, Service
+from tests.accounts.test_sign_up import is_signed_in, sign_in, sign_up
+from tests.conftest import PASSWORD, ApiClient, Service
 from tests.jobs import run_due_jobs
 
 

@@ -7,7 +7,8 @@ from django.utils import timezone
 
 from accounts.jobs import delete_expired_sessions
 from accounts.models import User
-from tests.accounts.test_sign_up import PASSWORD, is_signed_in, sign_in
+from tests.accounts.test_sign_up import is_signed_in, sign_in
+from tests.conftest import PASSWORD
 
 
 def test_expired_sessions_go_with_what_was_noted_of_their_devices(alice: User) -> None:

@@ -20,17 +20,11 @@ from accounts.models import User
 from apikeys.services import CreatedKey
 from chatbots.models import Chatbot
 from tests.accounts.test_account_pages import code_for
-from tests.accounts.test_sign_up import PASSWORD, is_signed_in, sign_in, text
+from tests.accounts.test_sign_up import is_signed_in, sign_in, text
+from tests.conftest import PASSWORD
 
 SECRET = "JBSWY3DPEHPK3PXP"
 AUTHENTICATE = "/account/two-factor/authenticate/"
-
-
-@pytest.fixture
-def owner(alice: User) -> User:
-    alice.set_password(PASSWORD)
-    alice.save()
-    return alice
 
 
 def stored(table: str) -> str:

@@ -11,10 +11,10 @@ from django.test import Client
 
 from accounts.models import Plan, User
 from securitylog.security_events import EMAIL_CONFIRMED
+from tests.conftest import PASSWORD
 from tests.jobs import delivered
 
 EMAIL = "new@example.org"
-PASSWORD = "correct horse battery"
 KEYS = "/dashboard/developer/api-keys/"
 FAILURES_ALLOWED = 5
 
@@ -47,13 +47,6 @@ def is_signed_in(client: Client) -> bool:
 def requires_confirmation(settings: Any) -> None:
     """Require confirmed addresses, as the service does when it can send mail."""
     settings.ACCOUNT_EMAIL_VERIFICATION = "mandatory"
-
-
-@pytest.fixture
-def owner(alice: User) -> User:
-    alice.set_password(PASSWORD)
-    alice.save()
-    return alice
 
 
 def test_new_account_signs_in_once_its_address_is_confirmed(

@@ -11,7 +11,8 @@ from django.test import Client
 from pytest_django import Settings
 
 from accounts.models import User
-from tests.accounts.test_sign_up import EMAIL, PASSWORD, sign_up, text
+from tests.accounts.test_sign_up import EMAIL, sign_up, text
+from tests.conftest import PASSWORD
 
 pytestmark = pytest.mark.django_db(transaction=True)
 

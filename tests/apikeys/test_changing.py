@@ -13,16 +13,9 @@ from apikeys.security_events import API_KEY_EXPIRY_CHANGED, API_KEY_RENAMED
 from apikeys.services import CreatedKey, change_expiry, create_api_key, revoke_api_key
 from securitylog.origin import Actor
 from tests.accounts.test_account_pages import make_session_stale
+from tests.conftest import PASSWORD
 
-PASSWORD = "correct horse battery"
 MARCH = datetime(2126, 3, 16, tzinfo=UTC)
-
-
-@pytest.fixture
-def owner(alice: User) -> User:
-    alice.set_password(PASSWORD)
-    alice.save()
-    return alice
 
 
 @pytest.fixture

@@ -9,17 +9,9 @@ from accounts.models import User
 from apikeys.models import ApiKey
 from apikeys.services import create_api_key
 from tests.accounts.test_account_pages import make_session_stale
-from tests.conftest import detail
+from tests.conftest import PASSWORD, detail
 
 URL = "/api/v1/api-keys"
-PASSWORD = "correct horse battery"
-
-
-@pytest.fixture
-def owner(alice: User) -> User:
-    alice.set_password(PASSWORD)
-    alice.save()
-    return alice
 
 
 @pytest.fixture

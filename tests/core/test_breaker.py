@@ -3,20 +3,9 @@
 import pytest
 
 from core.breaker import CircuitBreaker
+from tests.clock import Clock
 
 OPEN_SECONDS = 10.0
-
-
-class Clock:
-    now = 1000.0
-
-    def __call__(self) -> float:
-        return self.now
-
-
-@pytest.fixture
-def clock() -> Clock:
-    return Clock()
 
 
 @pytest.fixture

@@ -21,21 +21,15 @@ from ratelimit.redis_client import Unavailable
 from tests.accounts.test_sign_up import (
     EMAIL,
     FAILURES_ALLOWED,
-    PASSWORD,
     is_signed_in,
     sign_in,
     text,
 )
+from tests.clock import Clock
+from tests.conftest import PASSWORD
 
 NOBODY_LISTENS = "127.0.0.1:1"
 TOO_MANY = "Too many sign-ins have failed"
-
-
-class Clock:
-    now = 1000.0
-
-    def __call__(self) -> float:
-        return self.now
 
 
 class SilentServer:
@@ -61,11 +55,6 @@ class SilentServer:
         self._thread.join()
         for connection in self.accepted:
             connection.close()
-
-
-@pytest.fixture
-def clock() -> Clock:
-    return Clock()
 
 
 @pytest.fixture

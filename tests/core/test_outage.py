@@ -11,19 +11,8 @@ from django.db import connection, transaction
 
 from core import outage
 from core.outage import QUIET_SECONDS, OutageLog, look_at_database
+from tests.clock import Clock
 from tests.conftest import wait_for
-
-
-class Clock:
-    now = 100.0
-
-    def __call__(self) -> float:
-        return self.now
-
-
-@pytest.fixture
-def clock() -> Clock:
-    return Clock()
 
 
 def away() -> str:

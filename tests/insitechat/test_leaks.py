@@ -3,7 +3,6 @@
 import io
 import logging
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from typing import Any
 
 import pytest
@@ -23,37 +22,23 @@ from apikeys.services import create_api_key, revoke_api_key
 from chatbots.models import Chatbot
 from core.redaction import RedactingFormatter
 from tests.conftest import ApiClient
+from tests.logged import logged
 
 URL = "/api/v1/api-keys"
 TYPED = "typed in good faith"
 
 
-@contextmanager
-def logged(formatter: logging.Formatter) -> Iterator[io.StringIO]:
-    """Collect everything that is logged at any level."""
-    stream = io.StringIO()
-    handler = logging.StreamHandler(stream)
-    handler.setFormatter(formatter)
-    root = logging.getLogger()
-    level = root.level
-    root.addHandler(handler)
-    root.setLevel(logging.DEBUG)
-    yield stream
-    root.removeHandler(handler)
-    root.setLevel(level)
-
-
 @pytest.fixture
 def log() -> Iterator[io.StringIO]:
     """Return the log as the service writes it."""
-    with logged(RedactingFormatter("%(message)s")) as stream:
+    with logged(RedactingFormatter("%(message)s"), logging.DEBUG) as stream:
         yield stream
 
 
 @pytest.fixture
 def raw_log() -> Iterator[io.StringIO]:
     """Return the log before keys are cut out of it, where none should be in the first place."""
-    with logged(logging.Formatter("%(message)s")) as stream:
+    with logged(logging.Formatter("%(message)s"), logging.DEBUG) as stream:
         yield stream
 
 

@@ -17,6 +17,7 @@ from apikeys import tokens
 from apikeys.services import CreatedKey
 from insitechat.logs import FORMATS, Rarely, is_news, name_request
 from tests.conftest import ApiClient, start_service, stop_service, wait_for
+from tests.logged import logged
 
 logger = logging.getLogger("tests")
 IDENTIFIER = "cadd-y.0123:4567"
@@ -25,17 +26,8 @@ IDENTIFIER = "cadd-y.0123:4567"
 @pytest.fixture
 def log() -> Iterator[io.StringIO]:
     """Return the log as JSON lines."""
-    stream = io.StringIO()
-    handler = logging.StreamHandler(stream)
-    handler.setFormatter(FORMATS["json"]())
-    handler.addFilter(name_request)
-    root = logging.getLogger()
-    level = root.level
-    root.addHandler(handler)
-    root.setLevel(logging.INFO)
-    yield stream
-    root.removeHandler(handler)
-    root.setLevel(level)
+    with logged(FORMATS["json"](), logging.INFO, name_request) as stream:
+        yield stream
 
 
 def lines(log: io.StringIO) -> list[dict[str, Any]]:

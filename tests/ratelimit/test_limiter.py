@@ -9,20 +9,9 @@ from insitechat.operations.local.engines import Valkey
 from ratelimit.limiter import Limiter
 from ratelimit.limits import Limit
 from ratelimit.redis_window import RedisWindow
+from tests.clock import Clock
 
 LIMIT = Limit(3)
-
-
-class Clock:
-    now = 1000.0
-
-    def __call__(self) -> float:
-        return self.now
-
-
-@pytest.fixture
-def clock() -> Clock:
-    return Clock()
 
 
 @pytest.fixture(scope="module")

@@ -3,15 +3,9 @@
 import pytest
 
 from ratelimit.patience import LATENESS_MAX_SECONDS, SLICES, Patience
+from tests.clock import Clock
 
 TIMEOUT_SECONDS = 1.0
-
-
-class Clock:
-    now = 1000.0
-
-    def __call__(self) -> float:
-        return self.now
 
 
 def wait(late_seconds: float, late_slices: int = 10_000) -> float:

@@ -3,18 +3,12 @@
 import pytest
 
 from ratelimit.recovery import GOOD_PROBES_MAX, RELAPSE_WITHIN_SECONDS, Recovery
-
-
-class Clock:
-    now = 0.0  # a monotonic clock may start anywhere
-
-    def __call__(self) -> float:
-        return self.now
+from tests.clock import Clock
 
 
 @pytest.fixture
 def clock() -> Clock:
-    return Clock()
+    return Clock(0.0)  # a monotonic clock may start anywhere
 
 
 @pytest.fixture

@@ -40,17 +40,10 @@ from securitylog.security_events import (
     TWO_FACTOR_ADDED,
     TWO_FACTOR_FAILED,
 )
+from tests.conftest import PASSWORD
 
 FIREFOX = "Mozilla/5.0 (X11; Linux x86_64; rv:128.0) Gecko/20100101 Firefox/128.0"
-PASSWORD = "correct horse battery"
 REFUSED = "the security log is only ever added to"
-
-
-@pytest.fixture
-def owner(alice: User) -> User:
-    alice.set_password(PASSWORD)
-    alice.save()
-    return alice
 
 
 @pytest.fixture
