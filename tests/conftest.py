@@ -28,7 +28,6 @@ from apikeys.usage import recorder
 from chatbots.knowledge.teaching import add_text_source
 from chatbots.models import Chatbot
 from chatbots.services import create_chatbot
-from insitechat import logs
 from insitechat.operations.paths import PROJECT
 from tests.clock import Clock
 from tests.pool import Pool
@@ -77,13 +76,6 @@ def _record_in_the_foreground() -> Iterator[None]:
     recorder.in_background = False
     yield
     recorder.discard()
-
-
-@pytest.fixture(autouse=True)
-def _forget_the_request() -> Iterator[None]:
-    """End what a client left open that raised the error of a page, as a server never does."""
-    yield
-    logs._current.set(None)
 
 
 @pytest.fixture(autouse=True, scope="session")

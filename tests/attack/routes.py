@@ -126,7 +126,11 @@ def walk(resolver: URLResolver, prefix: str = "", namespace: str = "") -> Iterat
 def ask(browser: Client, method: str, path: str, headers: dict[str, str] | None = None) -> Any:
     body = "{}" if path.startswith("/api/") else ""
     content_type = "application/json" if body else "application/x-www-form-urlencoded"
-    return browser.generic(method, path, body, content_type, headers=headers)
+    answer: Any = browser.generic(method, path, body, content_type, headers=headers)
+    if answer.streaming:
+        for _ in answer.streaming_content:  # to its end, with which the request ends
+            pass
+    return answer
 
 
 def attack_as_stranger(victim: Victim, methods: Sequence[str] = METHODS) -> Result:
