@@ -7,7 +7,6 @@ import logging
 import os
 import resource
 import signal
-import socket
 import sys
 from http import HTTPStatus
 from pathlib import Path
@@ -21,6 +20,7 @@ from insitechat.logs import FORMATS
 
 try:
     from insitechat import capacity
+    from insitechat.client_socket import ClientSocket
 
     environment = read()
 except WrongEnvironment as error:
@@ -54,7 +54,7 @@ if MEMORY.is_dir():
     worker_tmp_dir = str(MEMORY)  # heartbeat files
 
 
-def write_error(client: socket.socket, status: int, reason: str, _: str) -> None:
+def write_error(client: ClientSocket, status: int, reason: str, _: str) -> None:
     """Answer what is no HTTP request in the API's own shape, and quote nothing of it."""
     body = json.dumps({"detail": HTTPStatus(status).phrase}).encode()
     head = (
@@ -63,7 +63,7 @@ def write_error(client: socket.socket, status: int, reason: str, _: str) -> None
         "Content-Type: application/json\r\n"
         f"Content-Length: {len(body)}\r\n\r\n"
     )
-    util.write_nonblock(client, head.encode("ascii") + body)
+    client.send_now(head.encode("ascii") + body)
 
 
 util.write_error = write_error  # gunicorn has no setting for it

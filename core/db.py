@@ -85,6 +85,7 @@ class PooledConnection(psycopg.Connection[Any]):
     """A connection that waits no longer than the budget of the unit of work that has it."""
 
     budget: Budget | None = None
+    idle_since = 0.0
 
     def wait(
         self, gen: PQGen[Result], interval: float = 0.1, timeout: float | None = None
@@ -101,22 +102,6 @@ class PooledConnection(psycopg.Connection[Any]):
             return super().wait(gen, interval, max(budget.left, 0.0))
         finally:
             budget.left -= monotonic() - began
-
-
-def wait_readable(connection: psycopg.Connection[Any]) -> None:
-    """Wait for something to read. Raises OperationalError when the budget, if any, is spent.
-
-    What PooledConnection.wait is for the driver this is for core.statements, at half the cost.
-    """
-    budget: Budget | None = getattr(connection, "budget", None)
-    if budget is None:
-        is_readable(connection, None)
-        return
-    began = monotonic()
-    is_ready = is_readable(connection, 1000 * max(budget.left, 0.0))
-    budget.left -= monotonic() - began
-    if not is_ready:
-        raise psycopg.OperationalError("PostgreSQL has not answered in time")
 
 
 def is_readable(connection: psycopg.Connection[Any], milliseconds: float | None) -> bool:

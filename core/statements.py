@@ -2,21 +2,23 @@
 
 from collections.abc import Callable
 from contextlib import suppress
-from typing import Any, cast
+from functools import partial
+from typing import Any
 from weakref import WeakSet
 
 from django.db import DEFAULT_DB_ALIAS, connections
-from psycopg import Connection
+from psycopg import Connection, OperationalError
 from psycopg.errors import (
     DuplicatePreparedStatement,
     FeatureNotSupported,
     InvalidSqlStatementName,
     error_from_result,
 )
-from psycopg.pq import ExecStatus, Format, TransactionStatus
+from psycopg.pq import ConnStatus, ExecStatus, Format, TransactionStatus
 from psycopg.pq.abc import PGresult
 
-from core.db import wait_readable
+from core.db import PooledConnection
+from core.watchdog import watchdog
 
 
 class Statement:
@@ -50,7 +52,7 @@ class Statement:
         if not driver.autocommit or driver.prepare_threshold is None:
             # An error would end the transaction, so nothing is taken to be prepared in one.
             values = ([parameter], None, [Format.BINARY], Format.BINARY)
-            return run(driver, server.send_query_params, self._sql, *values)
+            return run(driver, server.exec_params, self._sql, *values)
         if driver in self._prepared_on:
             # The driver deallocates all after a rollback; a migration changes a column's type.
             with suppress(InvalidSqlStatementName, FeatureNotSupported):
@@ -60,40 +62,26 @@ class Statement:
         return self._execute_prepared(driver, parameter)
 
     def _prepare(self, driver: Connection[Any]) -> None:
-        prepare = driver.pgconn.send_prepare
+        prepare = driver.pgconn.prepare
         try:
             run(driver, prepare, self._name, self._sql)
         except DuplicatePreparedStatement:
-            run(driver, driver.pgconn.send_query, b"DEALLOCATE " + self._name)
+            run(driver, driver.pgconn.exec_, b"DEALLOCATE " + self._name)
             run(driver, prepare, self._name, self._sql)
 
     def _execute_prepared(self, driver: Connection[Any], parameter: bytes) -> PGresult:
         values = ([parameter], [Format.BINARY], Format.BINARY)
-        return run(driver, driver.pgconn.send_query_prepared, self._name, *values)
+        return run(driver, driver.pgconn.exec_prepared, self._name, *values)
 
 
-def run(driver: Connection[Any], send: Callable[..., None], *values: Any) -> PGresult:
-    """Send a command and return its result, or raise the driver's error that it stands for.
-
-    None is so long that the socket would not take all of it at once.
-    """
-    send(*values)
-    result = cast("PGresult", next_result(driver))
-    while next_result(driver) is not None:
-        pass  # until the server has said that it is ready for the next command
+def run(driver: Connection[Any], command: Callable[..., PGresult], *values: Any) -> PGresult:
+    """Return the result of a command of libpq, or raise the driver's error that it stands for."""
+    if isinstance(driver, PooledConnection) and driver.budget is not None:
+        result = watchdog.run(driver, driver.budget, partial(command, *values))
+    else:
+        result = command(*values)
     if result.status in {ExecStatus.TUPLES_OK, ExecStatus.COMMAND_OK}:
         return result
+    if driver.pgconn.status == ConnStatus.BAD:
+        raise OperationalError(result.get_error_message())
     raise error_from_result(result)
-
-
-def next_result(driver: Connection[Any]) -> PGresult | None:
-    """Return the command's next result, None after the last.
-
-    libpq could wait itself, but without a deadline; psycopg's `generators.execute` lets other
-    threads run more often than this, and costs a call to the API 3 % more CPU.
-    """
-    server = driver.pgconn
-    while server.is_busy():
-        wait_readable(driver)
-        server.consume_input()
-    return server.get_result()

@@ -27,15 +27,27 @@ slow_readers = BoundedSemaphore(SLOW_READERS_MAX)
 
 
 class ClientSocket(socket.socket):
-    """An accepted socket, which threads write to with a timeout."""
+    """An accepted socket, which threads read from and write to with a timeout."""
 
     @classmethod
-    def of(cls, accepted: socket.socket) -> "ClientSocket":
+    def of(cls, accepted: socket.socket, timeout: float) -> "ClientSocket":
         """Take an accepted socket over; the given one is no longer usable."""
         kind = (accepted.family, accepted.type, accepted.proto)
         client = cls(*kind, fileno=accepted.detach())
         client.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SEND_BUFFER_BYTES)
+        client.settimeout(timeout)
         return client
+
+    def setblocking(self, _: bool, /) -> None:
+        """Keep the timeout: gunicorn would change the mode with each request, by a system call."""
+
+    def receive_now(self, most: int) -> bytes:
+        """Return what has come. Raises BlockingIOError if nothing has."""
+        return os.read(self.fileno(), most)  # unlike recv, which waits for the timeout
+
+    def send_now(self, data: bytes) -> None:
+        """Send as much of it as the kernel takes. Raises OSError."""
+        os.write(self.fileno(), data)
 
     def sendall(self, data: Any, flags: int = 0, /) -> None:
         """Send all of it. Raises TimeoutError, and ConnectionResetError if too many wait."""

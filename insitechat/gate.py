@@ -86,18 +86,20 @@ def gate(get_response: Handler) -> Handler:
 
 
 def compose(*steps: Callable[[Handler], Handler], view: Handler) -> Handler:
-    """Put the steps around the view, the first outermost, each with its errors answer_errors."""
-    return reduce(
-        lambda inner, step: answer_errors(step(inner)), reversed(steps), answer_errors(view)
-    )
+    """Put the steps around the view, the first outermost, each inside of answer_errors.
+
+    The view's own error pages become JSON; the steps have none.
+    """
+    innermost = answer_errors(lambda request: errors.as_json(view(request)))
+    return reduce(lambda inner, step: answer_errors(step(inner)), reversed(steps), innermost)
 
 
 def answer_errors(handle: Handler) -> Handler:
-    """Turn what is raised into an answer, all by one table, and error pages into JSON."""
+    """Turn what is raised into an answer, all by one table."""
 
     def answering(request: HttpRequest) -> HttpResponseBase:
         try:
-            return errors.as_json(handle(request))
+            return handle(request)
         except Exception as error:  # noqa: BLE001 (the table knows every exception)
             return errors.answer(request, error)
 

@@ -2,27 +2,30 @@
 
 Gunicorn's own `gthread` gives a connection to a thread with its first byte. The thread then waits,
 without a deadline, for the rest of the request: a few hundred clients that send a byte now and then
-stop the service. Here one thread per process waits for all clients, and a request gets one of the
-pool when it has come as a whole. A slow client has a socket and a buffer; all of them together are
-bounded in number, bytes and seconds, and where a bound is reached, who has been slow for longest
-goes first.
+stop the service. Here idle threads wait for all clients together, by epoll. One of them reads what
+has come, and answers a request when it is here as a whole. A slow client has a socket and a buffer;
+all of them together are bounded in number, bytes and seconds, and where a bound is reached, who has
+been slow for longest goes first.
 
-Only what cannot be waited for is read in a thread: bodies longer than BODY_BYTES, and those whose
-end or permission to come is part of the conversation (chunks, `Expect`). Of those threads there are
-a few, and each has a deadline. Likewise only long answers are waited for (client_socket.py).
+No request passes from one thread to another, which would cost more than the rest of this file. The
+process's main thread accepts clients and keeps the deadlines.
+
+Only what cannot be waited for is read by a thread that waits: bodies longer than BODY_BYTES, and
+those whose end or permission to come is part of the conversation (chunks, `Expect`). Of those
+threads there are a few, and each has a deadline. Likewise only long answers are waited for
+(client_socket.py).
 """
 
 import errno
+import os
 import re
+import select
 import socket
 import time
-from concurrent.futures import Future
 from contextlib import suppress
 from enum import Enum
-from functools import partial
 from http import HTTPStatus
-from selectors import EVENT_READ
-from threading import BoundedSemaphore
+from threading import BoundedSemaphore, Lock
 from typing import Any
 
 from gunicorn import http, util
@@ -105,10 +108,13 @@ class BoundedUnreader(SocketUnreader):
 class Connection(TConn):
     """A connection, with what has come on it of a request that is not whole yet."""
 
-    def __init__(self, cfg: Any, sock: socket.socket, client: Any, server: Any) -> None:
+    def __init__(self, cfg: Any, sock: ClientSocket, client: Any, server: Any) -> None:
         super().__init__(cfg, sock, client, server)
+        self.fd = sock.fileno()
+        self.is_known = False  # to the epoll, which forgets it when it is closed
         self.parser = http.get_parser(cfg, sock, client)
         self.parser.unreader = BoundedUnreader(sock)
+        self.initialized = True  # with the parser
         self.data_ready = True  # a thread gets it no sooner
         self.phase = Phase.HEAD
         self.deadline = 0.0
@@ -118,18 +124,29 @@ class Connection(TConn):
     def begin(self, phase: Phase, seconds: float) -> None:
         self.phase, self.deadline = phase, time.monotonic() + seconds
 
-    def receive(self) -> bool:
-        """Read what has come, without waiting; return False where the client has closed."""
+    def read(self) -> bytes | None:
+        """Return what has come, nothing if the client has closed; None where nothing has yet."""
         try:
-            data = self.sock.recv(READ_BYTES)
+            return self.sock.receive_now(READ_BYTES)
         except BlockingIOError:
-            return True
+            return None
         except OSError:
-            return False
-        if self.phase is Phase.IDLE:
-            self.begin(Phase.HEAD, HEAD_SECONDS)
-        self.received += data
-        return bool(data)
+            return b""
+
+    def receive(self) -> bool:
+        """Keep what has come; return False where the client has closed."""
+        data = self.read()
+        if data:
+            if self.phase is Phase.IDLE:
+                self.begin(Phase.HEAD, HEAD_SECONDS)
+            self.received += data
+        return data != b""
+
+    def discard(self) -> bool:
+        """Drop what a client still sends, up to a limit; return False when it has closed."""
+        data = self.read()
+        self.whole_length += len(data or b"")
+        return data != b"" and self.whole_length <= HEAD_BYTES + BODY_BYTES
 
     @property
     def is_too_long(self) -> bool:
@@ -147,21 +164,103 @@ class Connection(TConn):
         return len(self.received) >= self.whole_length
 
     def hand_over(self) -> None:
-        """Give what has come to the parser, for a thread that reads on for BODY_SECONDS at most."""
+        """Give what has come to the parser, which may read on for BODY_SECONDS at most."""
         unreader = self.parser.unreader
         unreader.deadline = time.monotonic() + BODY_SECONDS
         unreader.unread(bytes(self.received))
         self.received.clear()
 
 
+class Waiting:
+    """The connections that no thread works for, and what they all have sent so far.
+
+    Whoever takes one out of here owns it: a thread that is told of something to read, or the main
+    thread, whose deadlines and bounds it has met.
+    """
+
+    def __init__(self) -> None:
+        self._epoll = select.epoll()
+        # By descriptor, in the order in which they began to wait: the longest first.
+        self._connections: dict[int, Connection] = {}
+        self._bytes = 0
+        self._lock = Lock()
+        self._end, self._open = os.pipe()
+        self._epoll.register(self._end, select.EPOLLHUP)
+
+    def add(self, conn: Connection) -> None:
+        """Have one thread told of what comes next on the connection."""
+        tell = self._epoll.modify if conn.is_known else self._epoll.register
+        conn.is_known = True
+        with self._lock:
+            self._connections[conn.fd] = conn
+            self._bytes += len(conn.received)
+        # Taken and closed by now, at worst. Should another one have its descriptor already, a
+        # thread finds nothing to read there.
+        with suppress(OSError):
+            tell(conn.fd, select.EPOLLIN | select.EPOLLONESHOT)
+
+    def next(self) -> Connection | None:
+        """Wait for a connection with something to read, and take it. None is the end."""
+        while True:
+            ((fd, _),) = self._epoll.poll(maxevents=1)
+            if fd == self._end:
+                return None
+            if conn := self._take(fd):
+                return conn
+
+    def _take(self, fd: int) -> Connection | None:
+        with self._lock:
+            conn = self._connections.pop(fd, None)
+            if conn is not None:
+                self._bytes -= len(conn.received)
+        return conn
+
+    def take_expired(self) -> list[Connection]:
+        """Take the connections that have been waited for too long."""
+        now = time.monotonic()
+        with self._lock:
+            expired = [fd for fd, conn in self._connections.items() if conn.deadline <= now]
+        return [conn for conn in map(self._take, expired) if conn]
+
+    def take_longest(self) -> Connection | None:
+        """Take the one that has been waited for the longest, closing and idle ones first."""
+        with self._lock:
+            of_phases = {conn.phase: fd for fd, conn in reversed(self._connections.items())}
+            longest = next(iter(self._connections), None)
+        fd = of_phases.get(Phase.CLOSING, of_phases.get(Phase.IDLE, longest))
+        return None if fd is None else self._take(fd)
+
+    def are_too_long(self) -> bool:
+        """Say whether they all together have sent more than may be kept."""
+        return self._bytes > BUFFERED_BYTES_MAX and bool(self._connections)
+
+    def shorten_idle(self, deadline: float) -> None:
+        """Have no idle connection wait for longer than that."""
+        with self._lock:
+            for conn in self._connections.values():
+                if conn.phase is Phase.IDLE:
+                    conn.deadline = min(conn.deadline, deadline)
+
+    def take_all(self) -> list[Connection]:
+        with self._lock:
+            descriptors = list(self._connections)
+        return [conn for conn in map(self._take, descriptors) if conn]
+
+    def end(self) -> None:
+        """Send all threads home, those that come to wait later too. A signal may call this."""
+        if self._open >= 0:
+            closing, self._open = self._open, -1
+            os.close(closing)
+
+
 class Worker(ThreadWorker):
-    """A gthread worker whose threads get requests that have come as a whole."""
+    """A gthread worker whose threads wait for clients, and answer requests that are here whole."""
 
     def __init__(self, *args: Any, **options: Any) -> None:
         super().__init__(*args, **options)
-        # In the order in which they began to wait: the longest first.
-        self.waiting: dict[Connection, None] = {}
-        self.buffered_bytes = 0
+        self.lock = Lock()
+        self.threads = 0
+        self.idle_threads = 0
         self.next_expiry = 0.0
 
     @classmethod
@@ -170,6 +269,14 @@ class Worker(ThreadWorker):
             raise RuntimeError("TLS is a proxy's work: this worker reads from bare sockets")
 
     # What follows runs in the process's main thread.
+
+    def init_process(self) -> None:
+        self.waiting = Waiting()
+        super().init_process()
+
+    def run(self) -> None:
+        self.start_thread()
+        super().run()
 
     def accept(self, listener: socket.socket) -> None:
         try:
@@ -180,80 +287,59 @@ class Worker(ThreadWorker):
             elif error.errno not in (errno.EAGAIN, errno.ECONNABORTED, errno.EWOULDBLOCK):
                 raise
             return
-        self.nr_conns += 1
+        self.count_connections(1)
         if self.nr_conns >= self.worker_connections:
             self.shed()
-        client = ClientSocket.of(accepted)
+        client = ClientSocket.of(accepted, SEND_SECONDS)
         connection = Connection(self.cfg, client, address, listener.getsockname())
         connection.begin(Phase.HEAD, HEAD_SECONDS)
-        self.go_on(connection)
+        self.waiting.add(connection)
 
-    def finish_request(self, conn: Connection, fs: "Future[Any]") -> None:
-        """Wait for the next request on the connection, or for its end."""
-        is_kept = not fs.cancelled() and fs.exception() is None and bool(fs.result())
-        if conn.sock.fileno() < 0:  # closed in the middle of an answer that failed
-            self.drop(conn)
+    def murder_pending(self) -> None:
+        """Drop what has been waited for too long; a request that has begun is answered 408."""
+        now = time.monotonic()
+        if now < self.next_expiry:
             return
-        conn.sock.settimeout(0)
-        if not is_kept:
-            self.close(conn)
-            return
-        conn.received += conn.parser.unreader.take_buffered()
-        if conn.received:
-            conn.begin(Phase.HEAD, HEAD_SECONDS)
-            self.proceed(conn)
-            return
-        conn.begin(Phase.IDLE, self.cfg.keepalive if self.alive else STOP_KEEPALIVE_LINGER)
-        self.wait(conn)
+        self.next_expiry = now + 0.5
+        for conn in self.waiting.take_expired():
+            if conn.phase in (Phase.HEAD, Phase.BODY) and conn.received:
+                self.refuse(conn, HTTPStatus.REQUEST_TIMEOUT)
+            else:
+                self.drop(conn)
 
-    def go_on(self, conn: Connection) -> None:
-        """Read what has come on a connection that is not being waited for."""
-        if conn.receive():
-            self.proceed(conn)
-        else:
-            self.drop(conn)
+    def murder_keepalived(self, force: bool = False) -> None:
+        """Drop all that is waited for, at the end of the process."""
+        if force:
+            self.waiting.end()
+            for conn in self.waiting.take_all():
+                self.drop(conn)
 
-    def proceed(self, conn: Connection) -> None:
-        """Have a thread answer the request if it is whole, else wait for its rest."""
-        if conn.is_whole():
-            conn.hand_over()
-            self.enqueue_req(conn)
-        elif conn.is_too_long:
-            self.refuse(conn, HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE)
-        else:
-            self.wait(conn)
+    def handle_quit(self, sig: int, frame: Any) -> None:
+        """End without grace; the interpreter waits for its threads."""
+        self.waiting.end()
+        super().handle_quit(sig, frame)
 
-    def wait(self, conn: Connection) -> None:
-        self.waiting[conn] = None
-        self.poller.register(conn.sock, EVENT_READ, partial(self.on_readable, conn))
-        self.buffered_bytes += len(conn.received)
-        while self.buffered_bytes > BUFFERED_BYTES_MAX and self.waiting:
-            self.shed()
+    def _cap_keepalive(self, deadline: float) -> None:
+        """Shorten the wait for further requests when the process stops."""
+        self.waiting.shorten_idle(deadline)
 
-    def forget(self, conn: Connection) -> None:
-        """Stop waiting for the connection."""
-        del self.waiting[conn]
-        self.buffered_bytes -= len(conn.received)
-        with suppress(OSError, KeyError, ValueError):
-            self.poller.unregister(conn.sock)
+    # What follows runs in any thread.
 
-    def on_readable(self, conn: Connection, _: Any) -> None:
-        if conn not in self.waiting:  # shed while this event was under way
-            return
-        if conn.phase is Phase.CLOSING:
-            self.discard(conn)
-            return
-        before = len(conn.received)
-        is_open = conn.receive()
-        self.buffered_bytes += len(conn.received) - before
-        if not is_open:
-            self.forget(conn)
-            self.drop(conn)
-        elif conn.is_whole() or conn.is_too_long:
-            self.forget(conn)
-            self.proceed(conn)
-        elif self.buffered_bytes > BUFFERED_BYTES_MAX:
-            self.shed()
+    def start_thread(self) -> None:
+        self.threads += 1
+        self.idle_threads += 1
+        self.tpool.submit(self.serve)
+
+    def count_connections(self, difference: int) -> None:
+        with self.lock:
+            self.nr_conns += difference
+        if not self.alive:  # the main thread waits for the last one
+            self.method_queue.defer(lambda: None)
+
+    def refuse(self, conn: Connection, status: HTTPStatus) -> None:
+        with suppress(OSError):
+            util.write_error(conn.sock, status, status.phrase, "")
+        self.close(conn)
 
     def close(self, conn: Connection) -> None:
         """End our half, and wait a moment for the client's: a reset could overtake the answer."""
@@ -264,70 +350,81 @@ class Worker(ThreadWorker):
             return
         conn.received.clear()
         conn.begin(Phase.CLOSING, LINGER_SECONDS)
-        self.wait(conn)
-
-    def refuse(self, conn: Connection, status: HTTPStatus) -> None:
-        with suppress(OSError):
-            util.write_error(conn.sock, status, status.phrase, "")
-            conn.sock.settimeout(0)
-        self.close(conn)
-
-    def discard(self, conn: Connection) -> None:
-        """Read what a client still sends, up to a limit, until it closes."""
-        try:
-            data = conn.sock.recv(READ_BYTES)
-        except OSError:
-            data = b""
-        conn.whole_length += len(data)
-        if not data or conn.whole_length > HEAD_BYTES + BODY_BYTES:
-            self.forget(conn)
-            self.drop(conn)
+        self.waiting.add(conn)
 
     def drop(self, conn: Connection) -> None:
-        self.nr_conns -= 1
         conn.close()
+        self.count_connections(-1)
 
     def shed(self) -> None:
-        """Drop the connection that has been waited for the longest, closing and idle ones first."""
-        for phase in (Phase.CLOSING, Phase.IDLE, None):
-            for conn in self.waiting:
-                if phase in (None, conn.phase):
-                    self.forget(conn)
-                    self.drop(conn)
-                    return
+        if conn := self.waiting.take_longest():
+            self.drop(conn)
 
-    def murder_pending(self) -> None:
-        """Drop what has been waited for too long; a request that has begun is answered 408."""
-        now = time.monotonic()
-        if now < self.next_expiry:
-            return
-        self.next_expiry = now + 0.5
-        for conn in [conn for conn in self.waiting if conn.deadline <= now]:
-            has_begun = conn.phase in (Phase.HEAD, Phase.BODY) and bool(conn.received)
-            self.forget(conn)
-            if has_begun:
-                self.refuse(conn, HTTPStatus.REQUEST_TIMEOUT)
+    # What follows runs in the threads that serve.
+
+    def serve(self) -> None:
+        """Wait for something to read, and do what it asks for, again and again."""
+        while conn := self.waiting.next():
+            try:
+                self.go_on(conn)
+                # Threads that wait for the interpreter come first. Without this the one that has
+                # it would go on with the next request, and others' would wait for up to 0.1 s.
+                os.sched_yield()
+            except Exception:
+                self.log.exception("A connection has failed")
+                self.drop(conn)
+
+    def go_on(self, conn: Connection) -> None:
+        """Read what has come; answer the request if it is whole, else wait for its rest."""
+        if conn.phase is Phase.CLOSING:
+            if conn.discard():
+                self.waiting.add(conn)
             else:
                 self.drop(conn)
+            return
+        if not conn.receive():
+            self.drop(conn)
+            return
+        while conn.is_whole():
+            if not self.answer(conn):
+                return
+        if conn.is_too_long:
+            self.refuse(conn, HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE)
+            return
+        self.waiting.add(conn)
+        while self.waiting.are_too_long():
+            self.shed()
 
-    def murder_keepalived(self, force: bool = False) -> None:
-        """Drop all that is waited for, at the end of the process."""
-        if force:
-            for conn in list(self.waiting):
-                self.forget(conn)
-                self.drop(conn)
+    def answer(self, conn: Connection) -> bool:
+        """Answer one request; return whether the connection stays. Another thread waits meanwhile.
 
-    def _cap_keepalive(self, deadline: float) -> None:
-        """Shorten the wait for further requests when the process stops."""
-        for conn in self.waiting:
-            if conn.phase is Phase.IDLE:
-                conn.deadline = min(conn.deadline, deadline)
-
-    # What follows runs in a thread of the pool.
+        What the client has sent of its next request by then counts as received.
+        """
+        conn.hand_over()
+        with self.lock:
+            self.idle_threads -= 1
+            if not self.idle_threads and self.threads < self.cfg.threads:
+                self.start_thread()
+        try:
+            is_kept = self.handle(conn)
+        finally:
+            with self.lock:
+                self.idle_threads += 1
+        if conn.sock.fileno() < 0:  # closed in the middle of an answer that failed
+            self.drop(conn)
+        elif is_kept:
+            conn.received += conn.parser.unreader.take_buffered()
+            if conn.received:
+                conn.begin(Phase.HEAD, HEAD_SECONDS)
+            else:
+                conn.begin(Phase.IDLE, self.cfg.keepalive if self.alive else STOP_KEEPALIVE_LINGER)
+            return True
+        else:
+            self.close(conn)
+        return False
 
     def handle_request(self, req: Any, conn: Connection) -> bool:
         """Answer the request. A client that does not receive its answer in time is left."""
-        conn.sock.settimeout(SEND_SECONDS)
         try:
             return bool(super().handle_request(req, conn))
         except TimeoutError:

@@ -17,6 +17,10 @@ CHECKOUT_SECONDS = Histogram(
 )
 
 
+# For how long after its last use a connection is taken to be open. To look takes a system call.
+TRUSTED_SECONDS = 0.1
+
+
 class DatabaseWrapper(base.DatabaseWrapper):
     """What a thread knows of the database; it has a connection while a unit of work needs one."""
 
@@ -54,7 +58,9 @@ class DatabaseWrapper(base.DatabaseWrapper):
         try:
             while True:
                 connection: PooledConnection = pool.getconn(began + timeout - monotonic())
-                if not is_readable(connection, 0):
+                if began - connection.idle_since < TRUSTED_SECONDS or not is_readable(
+                    connection, 0
+                ):
                     connection.budget = self.budget
                     return connection
                 connection.close()
@@ -66,8 +72,10 @@ class DatabaseWrapper(base.DatabaseWrapper):
 
     def _close(self) -> None:
         connection = self.connection
-        if self.has_pool and connection is not None and not connection.autocommit:
-            connection.close()  # the pool replaces one that was left in a transaction
+        if self.has_pool and connection is not None:
+            connection.idle_since = monotonic()
+            if not connection.autocommit:
+                connection.close()  # the pool replaces one that was left in a transaction
         super()._close()  # type: ignore[misc]
 
     def release(self) -> None:
@@ -85,21 +93,13 @@ class DatabaseWrapper(base.DatabaseWrapper):
         In a process without a pool a transaction may be around the unit, a test's for one.
         """
         if self.has_pool:
-            # Django would keep a connection that is closed inside a block closed until it is left.
-            self.in_atomic_block = False
-            self.close()
+            if self.connection is not None or self.in_atomic_block:
+                # Django would keep one that is closed inside a block closed until it is left.
+                self.in_atomic_block = False
+                self.close()
             self.budget.renew()
         elif not self.in_atomic_block:
             self.close_if_unusable_or_obsolete()
-
-    def close_if_unusable_or_obsolete(self) -> None:
-        """Give the connection back as Django does before and after a request.
-
-        That begins a new budget: closing a stream that its client has left may have spent of it.
-        """
-        super().close_if_unusable_or_obsolete()
-        if self.connection is None:
-            self.budget.renew()
 
     def is_usable(self) -> bool:
         """Say whether an idle connection works, without the round trip that Django makes for it."""
