@@ -127,11 +127,12 @@ class Connection(TConn):
     def read(self) -> bytes | None:
         """Return what has come, nothing if the client has closed; None where nothing has yet."""
         try:
-            return self.sock.receive_now(READ_BYTES)
+            data: bytes = self.sock.receive_now(READ_BYTES)
         except BlockingIOError:
             return None
         except OSError:
             return b""
+        return data
 
     def receive(self) -> bool:
         """Keep what has come; return False where the client has closed."""
