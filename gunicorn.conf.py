@@ -36,7 +36,7 @@ worker_connections = capacity.CLIENTS_MAX
 _soft, _hard = resource.getrlimit(resource.RLIMIT_NOFILE)
 if _soft < (_needed := capacity.CLIENTS_MAX + 1024) <= _hard:
     resource.setrlimit(resource.RLIMIT_NOFILE, (_needed, _hard))
-# Made as they are needed. One waits for its chatbot's provider; the others go on serving.
+# One waits for its chatbot's provider; the others go on serving.
 threads = capacity.THREADS
 preload_app = True
 keepalive = 30
@@ -129,16 +129,21 @@ def when_ready(server: Any) -> None:
 
 
 PR_SET_PDEATHSIG = 1
+M_ARENA_MAX = -8  # of glibc
 
 
 def post_fork(server: Any, worker: Any) -> None:
-    """Have the worker end with its master, however that ends (Linux).
+    """Have the worker end with its master, however that ends (Linux), and spare memory.
 
     Gunicorn's own orphans would keep the port from the next master until their connections are
-    closed, for `graceful_timeout` at most; that gives up before.
+    closed, for `graceful_timeout` at most; that gives up before. And each thread would keep memory
+    of its own, although one at a time makes use of it.
     """
     if sys.platform == "linux":
-        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+        libc = ctypes.CDLL(None)
+        libc.prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+        if hasattr(libc, "mallopt"):
+            libc.mallopt(M_ARENA_MAX, 2)
     if os.getppid() != server.pid:  # it has ended already
         os.kill(os.getpid(), signal.SIGKILL)
 

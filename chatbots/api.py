@@ -14,7 +14,7 @@ from chatbots.answering import answer_message
 from chatbots.chat_answers import chat_answer, read_include
 from chatbots.chat_streams import chat_stream
 from chatbots.conversations import default_session
-from chatbots.listing import list_as_json
+from chatbots.listing import chatbots_as_json, sources_as_json
 from chatbots.models import Chatbot, Source
 from chatbots.schemas import ChatbotListed, ChatbotOut, ChatIn, ChatOut, SourceOut
 from core import paging
@@ -63,7 +63,7 @@ def list_chatbots(request: KeyRequest, response: HttpResponse) -> HttpResponse |
     """List the account's chatbots, oldest first."""
     owner_id = request.auth.owner_id
     if not paging.is_paged(request):
-        return HttpResponse(list_as_json(owner_id), content_type="application/json")
+        return HttpResponse(chatbots_as_json(owner_id), content_type="application/json")
     return paging.paginate(Chatbot.objects.owned_by(owner_id), request, response)
 
 
@@ -76,10 +76,12 @@ def get_chatbot(request: KeyRequest, chatbot_id: uuid.UUID) -> Chatbot:
 @router.get("/{chatbot_id}/sources", response=list[SourceOut], openapi_extra=paging.OPENAPI)
 def list_sources(
     request: KeyRequest, chatbot_id: uuid.UUID, response: HttpResponse
-) -> Iterable[Source]:
+) -> HttpResponse | Iterable[Source]:
     """List what the chatbot was trained on, newest first."""
-    sources = access_chatbot(request, chatbot_id).sources.listed()
-    return paging.paginate(sources, request, response)
+    chatbot = access_chatbot(request, chatbot_id)
+    if not paging.is_paged(request):
+        return HttpResponse(sources_as_json(chatbot.id), content_type="application/json")
+    return paging.paginate(chatbot.sources.listed(), request, response)
 
 
 @router.post("/{chatbot_id}/chat", response=ChatOut, exclude_unset=True, openapi_extra=CHAT_OPENAPI)

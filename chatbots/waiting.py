@@ -10,8 +10,8 @@ from threading import Semaphore
 
 from django.conf import settings
 
-from core import db
 from core.metrics import Level
+from core.shares import standing_aside
 
 
 class TooManyWaiting(Exception):
@@ -24,15 +24,15 @@ WAITING = Level("insitechat_chats_waiting", "Threads that wait for a provider.")
 
 @contextmanager
 def waiting() -> Iterator[None]:
-    """Let others have this thread's connection while the block waits; not inside a transaction.
+    """Let others have this thread's connection and turn while the block waits.
 
-    Raises TooManyWaiting, at once.
+    Not inside a transaction. Raises TooManyWaiting, at once.
     """
     if not places.acquire(blocking=False):
         raise TooManyWaiting
-    try:
-        with WAITING.raised():
-            db.release()
-            yield
-    finally:
-        places.release()
+    with standing_aside():
+        try:
+            with WAITING.raised():
+                yield
+        finally:
+            places.release()

@@ -10,6 +10,7 @@ from drills import (
     bursts,
     crowd,
     disk_faults,
+    greedy_account,
     instances,
     job_faults,
     postgres_faults,
@@ -33,6 +34,7 @@ KINDS = (
     job_faults,
     instances,
     crowd,
+    greedy_account,
     bursts,
 )
 DRILLS = [drill for kind in KINDS for drill in kind.DRILLS]

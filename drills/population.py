@@ -37,6 +37,16 @@ class Population:
     accounts: list[Account]
     hot: Account
     burst_keys: list[str]
+    greedy: "Greedy"
+    stranger_key: str
+
+
+@dataclass(frozen=True, slots=True)
+class Greedy:
+    """An account with much to read, a key without a limit to speak of, and pages that are slow."""
+
+    account: Account
+    pages: tuple[str, ...] = ("", "conversations/", "insights/", "playground/")
 
 
 def create(bursts: int) -> Population:
@@ -46,8 +56,39 @@ def create(bursts: int) -> Population:
 
     call_command("migrate", verbosity=0)
     password = make_password(PASSWORD)
-    people = [create_account(f"account-{number}@example.org", password) for number in range(61)]
-    return Population(people[:ACCOUNTS], people[ACCOUNTS], create_burst_keys(bursts))
+    people = [create_account(f"account-{number}@example.org", password) for number in range(63)]
+    *steady, hot, greedy, stranger = people
+    lift_limits(greedy, stranger)
+    fill(greedy)
+    burst_keys = create_burst_keys(bursts)
+    return Population(steady, hot, burst_keys, Greedy(greedy), stranger.key)
+
+
+def lift_limits(*accounts: Account) -> None:
+    from accounts.models import Plan, User
+
+    plan = Plan.objects.create(
+        name="Unlimited", requests_per_minute=1_000_000, monthly_messages=1_000_000
+    )
+    User.objects.filter(email__in=[account.email for account in accounts]).update(plan=plan)
+
+
+def fill(account: Account) -> None:
+    """Give the quoting chatbot many sources and conversations."""
+    from chatbots.models import Chatbot, Conversation, Message, Source
+
+    chatbot = Chatbot.objects.get(pk=account.quoting)
+    Source.objects.bulk_create(
+        Source(chatbot=chatbot, type=Source.Type.TEXT, title=f"{number} {'x' * 100}")
+        for number in range(900)
+    )
+    conversations = Conversation.objects.bulk_create(
+        Conversation(chatbot=chatbot, session_id=f"visitor-{number}") for number in range(2_000)
+    )
+    Message.objects.bulk_create(
+        Message(conversation=conversation, role=Message.Role.USER, text=QUESTION)
+        for conversation in conversations
+    )
 
 
 def create_account(email: str, password: str) -> Account:

@@ -14,12 +14,20 @@ BODY_READERS_MAX = max(THREADS // 16, 1)
 # How many may wait for clients to receive long answers; shorter ones fit into the kernel's buffer.
 SLOW_READERS_MAX = max(THREADS // 16, 1)
 _WAITING = THREADS - CONNECTIONS - FREE - BODY_READERS_MAX - SLOW_READERS_MAX
-# How many threads may wait for a provider, and how many for a connection.
-CHATS_WAITING_MAX = max(_WAITING // 2, 1)
-CONNECTION_WAITS_MAX = max(_WAITING - CHATS_WAITING_MAX, 1)
-# How many requests of one account may be under way: two thirds of those that may wait for a
-# provider, so that there is room for other accounts' whatever this one's wait for.
-ACCOUNT_REQUESTS_MAX = max(_WAITING // 3, 4)
+# How many threads may wait for a provider, how many for their turn to work (WORK_MAX), and how many
+# for a connection, as a request does before it is known whose it is.
+CHATS_WAITING_MAX = max(_WAITING // 3, 1)
+TURNS_WAITING_MAX = CHATS_WAITING_MAX
+CONNECTION_WAITS_MAX = CHATS_WAITING_MAX
+# How many requests of one account may be under way: two thirds of those that may wait for any of
+# these, so that there is room for other accounts' whatever this one's wait for.
+ACCOUNT_REQUESTS_MAX = max(2 * CHATS_WAITING_MAX // 3, 4)
+# How many of those may be at work, rather than wait for a provider or for their client. One is,
+# since one thread at a time has the interpreter; others begin beside it where it lasts long.
+ACCOUNT_WORK_MAX = max(CONNECTIONS // 4, 2)
+# The same of all accounts together, and how many look up whose they are: as many as connections.
+WORK_MAX = max(3 * CONNECTIONS // 4, 1)
+LOOK_UPS_MAX = max(CONNECTIONS - WORK_MAX, 1)
 # How many clients a process has a socket for, and what they all may have sent of requests that are
 # not whole yet. Beyond either, who has been waited for the longest is dropped.
 CLIENTS_MAX = 2048

@@ -13,6 +13,7 @@ from django.http import Http404, HttpRequest, HttpResponse, JsonResponse, Unread
 from django.http.multipartparser import MultiPartParserError
 from django.http.response import HttpResponseBase
 from ninja.errors import HttpError, ValidationError
+from psycopg_pool import TooManyRequests
 
 from accounts.reauthentication import SignInTooOld
 from apikeys.services import ApiKeyNotFound, KeyCapReached
@@ -24,7 +25,7 @@ from core.failures import broken_page, busy_page
 from core.metrics import Counter
 from core.outage import database_outages
 from core.paging import InvalidParameter
-from core.shares import ShareExhausted
+from core.shares import ProcessBusy, ShareExhausted
 from insitechat.parser import UnreadableBody
 
 logger = logging.getLogger(__name__)
@@ -79,13 +80,13 @@ MEANINGS: dict[type[Exception], Meaning] = {
     TooManyWaiting: Meaning(
         HTTPStatus.SERVICE_UNAVAILABLE,
         "Too many chats are under way. Try again in a moment.",
-        logging.WARNING,
     ),
     VisitorLeft: Meaning(HTTPStatus.BAD_REQUEST, "The connection was closed."),
     ShareExhausted: Meaning(
         HTTPStatus.SERVICE_UNAVAILABLE,
         "Too many of this account's requests are under way. Try again in a moment.",
     ),
+    ProcessBusy: Meaning(HTTPStatus.SERVICE_UNAVAILABLE, UNAVAILABLE.detail),
     ValidationError: Meaning(HTTPStatus.BAD_REQUEST, name_field),
     Http404: Meaning(HTTPStatus.NOT_FOUND, "Not Found"),
     RequestDataTooBig: Meaning(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "The request is too large."),
@@ -125,6 +126,8 @@ def detail_of(request: HttpRequest, error: Exception) -> str:
 def report(request: HttpRequest, error: Exception, meaning: Meaning) -> None:
     if meaning is UNAVAILABLE:
         DATABASE_ERRORS.inc(getattr(error.__cause__, "sqlstate", None) or "none")
+    if is_crowd(error) and not database_outages.is_under_way:
+        return  # counted; a line for each would be many
     if is_outage(error, meaning):
         database_outages.notice(error)
         return
@@ -139,6 +142,11 @@ def is_outage(error: Exception, meaning: Meaning) -> bool:
     """Say whether the database is out of reach, rather than that a statement met another."""
     sqlstate = getattr(error.__cause__, "sqlstate", None) or ""
     return meaning is UNAVAILABLE and not sqlstate.startswith(TRANSACTION_ROLLBACK)
+
+
+def is_crowd(error: Exception) -> bool:
+    """Say whether too many requests waited for a connection already, whatever PostgreSQL does."""
+    return isinstance(error.__cause__, TooManyRequests)
 
 
 def server_error(request: HttpRequest) -> HttpResponse:

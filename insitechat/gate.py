@@ -5,7 +5,8 @@ A request with a key passes these steps, from the outside in:
 1. `ApiKeyMiddleware` answers 401 without an active key. (A CORS preflight carries no key: it will
    have to be answered before this step.)
 2. `RateLimitMiddleware` answers 429 over the key's limit.
-3. `share_threads` answers 503 if the account has too many requests under way.
+3. `share_process` answers 503 if the account has too many requests under way, and has few of them
+   work at once.
 4. `SecurityLogMiddleware` attributes to the key what is recorded from here on.
 5. `require_length` refuses bodies that Django cannot read.
 6. `call_view` routes the request. (Scopes of a key belong into ApiKeyAuth, which runs beside the
@@ -30,7 +31,7 @@ from apikeys.lookup import KeyRequest
 from apikeys.middleware import ApiKeyMiddleware
 from core.http import Handler
 from core.metrics import Gauge
-from core.shares import within_share
+from core.shares import look_ups, within_share
 from core.streams import EventStream
 from insitechat import errors, metrics
 from insitechat.api import needs_key
@@ -58,7 +59,7 @@ def gate(get_response: Handler) -> Handler:
     with_key = compose(
         ApiKeyMiddleware,
         timed(RateLimitMiddleware),
-        share_threads,
+        share_process,
         timed(SecurityLogMiddleware),
         require_length,
         view=call_view,
@@ -74,7 +75,10 @@ def gate(get_response: Handler) -> Handler:
         if settings.SECURE_SSL_REDIRECT and not request.is_secure():
             response: HttpResponseBase = errors.error_response(403, "HTTPS is required.")
         else:
-            response = (with_key if is_keyed else without_key)(request)
+            try:
+                response = (with_key if is_keyed else without_key)(request)
+            finally:
+                look_ups.end()
         finish(response, is_keyed=is_keyed)
         if isinstance(response, EventStream):
             response.tell_errors(partial(errors.detail_of, request))
@@ -121,8 +125,8 @@ def timed(step: Callable[[Handler], Handler]) -> Callable[[Handler], Handler]:
     return make
 
 
-def share_threads(handle: Handler) -> Handler:
-    """Refuse what is more at once than the key's account may have of the process's threads."""
+def share_process(handle: Handler) -> Handler:
+    """Have the request wait or refused beyond the share of the process that its account has."""
 
     def sharing(request: HttpRequest) -> HttpResponseBase:
         return within_share(cast(KeyRequest, request).api_key.owner_id, handle, request)

@@ -76,11 +76,11 @@ MIDDLEWARE = [
     "csp.middleware.CSPMiddleware",
     "core.zones.readers_zone",
     "accounts.middleware.private_pages",
+    "core.shares.share_process",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
-    "core.shares.share_threads",
     "securitylog.middleware.SecurityLogMiddleware",
     "allauth.account.middleware.AccountMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
@@ -149,6 +149,10 @@ if env.DATABASE_PASSWORD:
     DATABASES["default"]["PASSWORD"] = env.DATABASE_PASSWORD
 CHATS_WAITING_MAX = capacity.CHATS_WAITING_MAX
 ACCOUNT_REQUESTS_MAX = capacity.ACCOUNT_REQUESTS_MAX
+ACCOUNT_WORK_MAX = capacity.ACCOUNT_WORK_MAX
+WORK_MAX = capacity.WORK_MAX
+LOOK_UPS_MAX = capacity.LOOK_UPS_MAX
+TURNS_WAITING_MAX = capacity.TURNS_WAITING_MAX
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 REDIS_URL = env.REDIS_URL
 RATE_LIMIT_IDENTIFY = "apikeys.lookup.identify"

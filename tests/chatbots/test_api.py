@@ -79,6 +79,7 @@ def test_sources_are_listed_newest_first(api: ApiClient, chatbot: Chatbot) -> No
     ]
     assert [source["page_count"] for source in listed] == [3, 0, 0]
     assert INSTANT.fullmatch(listed[0]["created_at"])
+    assert api.get(f"/chatbots/{chatbot.id}/sources?limit=100").json() == listed
 
 
 def test_a_paused_chatbot_is_listed_and_does_not_chat(api: ApiClient, chatbot: Chatbot) -> None:
