@@ -5,8 +5,8 @@ A request with a key passes these steps, from the outside in:
 1. `ApiKeyMiddleware` answers 401 without an active key. (A CORS preflight carries no key: it will
    have to be answered before this step.)
 2. `RateLimitMiddleware` answers 429 over the key's limit.
-3. `share_process` answers 503 if the account has too many requests under way, and has few of them
-   work at once.
+3. `share_process` answers 503 if the account has too many requests under way, and has one of them
+   work at a time. The two steps before it are the look-up, which few requests make at once.
 4. `SecurityLogMiddleware` attributes to the key what is recorded from here on.
 5. `require_length` refuses bodies that Django cannot read.
 6. `call_view` routes the request. (Scopes of a key belong into ApiKeyAuth, which runs beside the

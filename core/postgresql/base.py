@@ -18,7 +18,7 @@ CHECKOUT_SECONDS = Histogram(
 
 
 # For how long after its last use a connection is taken to be open. To look takes a system call.
-TRUSTED_SECONDS = 0.1
+TRUSTED_SECONDS = 0.01
 
 
 class DatabaseWrapper(base.DatabaseWrapper):

@@ -78,7 +78,7 @@ class Environment(BaseModel):
     DEFAULT_FROM_EMAIL: Text = Field(
         "", description="what mails come from; else `InsiteChat <no-reply@…>`"
     )
-    WEB_CONCURRENCY: Count = Field(2, description="worker processes, the most threads in each")
+    WEB_CONCURRENCY: Count = Field(2, description="worker processes, threads in each")
     WEB_THREADS: Count = 768
     DATABASE_CONNECTIONS: Count = Field(
         16, description="the size of each web process's connection pool"

@@ -43,7 +43,7 @@ def test_chats_that_wait_leave_threads_and_connections_to_others(
     service = start_service(
         tmp_path,
         WEB_CONCURRENCY="1",
-        WEB_THREADS="22",
+        WEB_THREADS="36",
         DATABASE_CONNECTIONS="2",
         DATABASE_REQUEST_SECONDS="30",  # eight first chats of a new process share two connections
         OLLAMA_BASE_URL=llm.url,
