@@ -306,9 +306,13 @@ def within_share(account_id: uuid.UUID, handle: Handler, request: HttpRequest) -
     place = shares.enter(account_id)
     try:
         look_ups.end()
-        with held(place):
+        token = _place.set(place)
+        try:
             place.work()
             response = handle(request)
+        finally:
+            _place.reset(token)
+        place.rest()
     except BaseException:
         place.leave()
         raise

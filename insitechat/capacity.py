@@ -25,9 +25,9 @@ ACCOUNT_REQUESTS_MAX = max(2 * CHATS_WAITING_MAX // 3, 4)
 # How many of those may be at work, rather than wait for a provider or for their client. One is,
 # since one thread at a time has the interpreter; others begin beside it where it lasts long.
 ACCOUNT_WORK_MAX = max(CONNECTIONS // 4, 2)
-# The same of all accounts together, and how many look up whose they are: as many as connections.
+# The same of all accounts together, and how many look up whose they are, which is short.
 WORK_MAX = max(3 * CONNECTIONS // 4, 1)
-LOOK_UPS_MAX = max(CONNECTIONS - WORK_MAX, 1)
+LOOK_UPS_MAX = max(CONNECTIONS // 2, 1)
 # How many clients a process has a socket for, and what they all may have sent of requests that are
 # not whole yet. Beyond either, who has been waited for the longest is dropped.
 CLIENTS_MAX = 2048

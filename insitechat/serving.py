@@ -26,7 +26,7 @@ import time
 from contextlib import suppress
 from enum import Enum
 from http import HTTPStatus
-from threading import BoundedSemaphore, Lock
+from threading import BoundedSemaphore, Lock, Semaphore
 from typing import Any
 
 from gunicorn import http, util
@@ -53,6 +53,9 @@ READ_BYTES = 64 * 1024
 # How long a thread that computes keeps the interpreter from the others that wait for it, which most
 # requests do about ten times. By default it is 5 ms.
 SWITCH_SECONDS = 0.0001
+# How many idle threads wait for clients, at least where there are more, and at most.
+WATCHING_MIN = 4
+WATCHING_MAX = 16
 
 END_OF_HEAD = b"\r\n\r\n"
 LENGTH = re.compile(rb"\r\ncontent-length:[ \t]*([0-9]{1,9})[ \t]*(?=\r\n)")
@@ -267,6 +270,10 @@ class Worker(ThreadWorker):
     def __init__(self, *args: Any, **options: Any) -> None:
         super().__init__(*args, **options)
         self.lock = Lock()
+        # Threads that wait for clients, and idle ones that wait to take their places.
+        self.watching = 0
+        self.in_reserve = 0
+        self.reserve = Semaphore(0)
         self.next_expiry = 0.0
 
     @classmethod
@@ -320,14 +327,19 @@ class Worker(ThreadWorker):
     def murder_keepalived(self, force: bool = False) -> None:
         """Drop all that is waited for, at the end of the process."""
         if force:
-            self.waiting.end()
+            self.end_threads()
             for conn in self.waiting.take_all():
                 self.drop(conn)
 
     def handle_quit(self, sig: int, frame: Any) -> None:
         """End without grace; the interpreter waits for its threads."""
-        self.waiting.end()
+        self.end_threads()
         super().handle_quit(sig, frame)
+
+    def end_threads(self) -> None:
+        """Have idle threads end, and the others when they are; a signal may call this."""
+        self.waiting.end()
+        self.reserve.release(self.cfg.threads)
 
     def _cap_keepalive(self, deadline: float) -> None:
         """Shorten the wait for further requests when the process stops."""
@@ -369,7 +381,7 @@ class Worker(ThreadWorker):
 
     def serve(self) -> None:
         """Wait for something to read, and do what it asks for, again and again."""
-        while conn := self.waiting.next():
+        while conn := self.next_connection():
             try:
                 self.go_on(conn)
                 # Threads that wait for the interpreter come first. Without this the one that has
@@ -378,6 +390,29 @@ class Worker(ThreadWorker):
             except Exception:
                 self.log.exception("A connection has failed")
                 self.drop(conn)
+
+    def next_connection(self) -> Connection | None:
+        """Wait for a connection with something to read; None is the end.
+
+        A few threads wait for clients, so that the same ones go on and on: all of them in turn
+        would be slower. When they have work to do, others come from the reserve.
+        """
+        with self.lock:
+            is_needed = self.watching < WATCHING_MAX
+            if is_needed:
+                self.watching += 1
+            else:
+                self.in_reserve += 1
+        if not is_needed:
+            self.reserve.acquire()  # whoever releases it has counted this thread
+        conn = self.waiting.next()
+        with self.lock:
+            self.watching -= 1
+            if self.watching < WATCHING_MIN and self.in_reserve:
+                self.in_reserve -= 1
+                self.watching += 1
+                self.reserve.release()
+        return conn
 
     def go_on(self, conn: Connection) -> None:
         """Read what has come; answer the request if it is whole, else wait for its rest."""
