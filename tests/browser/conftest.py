@@ -115,7 +115,8 @@ class MailingService:
 
     def _links(self, email: str, about: str) -> list[str]:
         files = sorted(self.folder.iterdir(), key=lambda file: file.stat().st_mtime_ns)
-        mails = [mail for file in files for mail in file.read_text().split("-" * 79)]
+        # Each ends with a line; what is written just now does not yet.
+        mails = [mail for file in files for mail in file.read_text().split("-" * 79)[:-1]]
         wanted = [mail for mail in mails if f"To: {email}" in mail and about in mail]
         links = [re.search(rf"{re.escape(self.service.url)}\S+", mail) for mail in wanted]
         return [link[0] for link in links if link]
@@ -133,8 +134,10 @@ def mailing_server(
 
 @pytest.fixture
 def mailing(mailing_server: MailingService, workers: Workers) -> MailingService:
-    """Return the mailing service on the data of this test, without throttled addresses."""
+    """Return the mailing service without data, mails and throttled addresses of other tests."""
     reset_throttles()
+    for mail in mailing_server.folder.iterdir():
+        mail.unlink()
     workers.start(EMAIL_URL=mailing_server.email_url)
     return mailing_server
 
