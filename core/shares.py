@@ -219,11 +219,16 @@ class LookUps:
         self._is_inside: ContextVar[bool] = ContextVar("looks_up", default=False)
 
     def begin(self) -> None:
-        """Wait for a place. Raises ProcessBusy when that takes too long."""
-        if not self._is_inside.get():
+        """Wait for a place. Raises ProcessBusy when that takes too long, or PostgreSQL is away."""
+        if self._is_inside.get():
+            return
+        if not self._places.acquire(blocking=False):
             if not self._places.acquire(timeout=self._seconds):
                 raise ProcessBusy
-            self._is_inside.set(True)
+            if database_outages.is_under_way:  # who has waited does not wait for that too
+                self._places.release()
+                raise ProcessBusy
+        self._is_inside.set(True)
 
     def end(self) -> None:
         """Give the place back, if this thread has one."""
