@@ -26,7 +26,7 @@ import time
 from contextlib import suppress
 from enum import Enum
 from http import HTTPStatus
-from threading import BoundedSemaphore, Lock, Semaphore
+from threading import BoundedSemaphore, Lock
 from typing import Any
 
 from gunicorn import http, util
@@ -36,6 +36,7 @@ from gunicorn.workers.gthread import STOP_KEEPALIVE_LINGER, TConn, ThreadWorker
 
 from insitechat.capacity import BODY_READERS_MAX, BUFFERED_BYTES_MAX
 from insitechat.client_socket import ClientSocket, left_by_us
+from insitechat.idle_threads import IdleThreads
 
 # From a request's first byte to the end of its header.
 HEAD_SECONDS = 20.0
@@ -53,9 +54,8 @@ READ_BYTES = 64 * 1024
 # How long a thread that computes keeps the interpreter from the others that wait for it, which most
 # requests do about ten times. By default it is 5 ms.
 SWITCH_SECONDS = 0.0001
-# How many idle threads wait for clients, at least where there are more, and at most.
-WATCHING_MIN = 4
-WATCHING_MAX = 16
+# How often deadlines are looked at, and threads that were idle all the while are sent to rest.
+ROUND_SECONDS = 0.5
 
 END_OF_HEAD = b"\r\n\r\n"
 LENGTH = re.compile(rb"\r\ncontent-length:[ \t]*([0-9]{1,9})[ \t]*(?=\r\n)")
@@ -270,10 +270,7 @@ class Worker(ThreadWorker):
     def __init__(self, *args: Any, **options: Any) -> None:
         super().__init__(*args, **options)
         self.lock = Lock()
-        # Threads that wait for clients, and idle ones that wait to take their places.
-        self.watching = 0
-        self.in_reserve = 0
-        self.reserve = Semaphore(0)
+        self.idle_threads = IdleThreads(self.cfg.threads)
         self.next_expiry = 0.0
 
     @classmethod
@@ -317,7 +314,8 @@ class Worker(ThreadWorker):
         now = time.monotonic()
         if now < self.next_expiry:
             return
-        self.next_expiry = now + 0.5
+        self.next_expiry = now + ROUND_SECONDS
+        self.idle_threads.begin_round()
         for conn in self.waiting.take_expired():
             if conn.phase in (Phase.HEAD, Phase.BODY) and conn.received:
                 self.refuse(conn, HTTPStatus.REQUEST_TIMEOUT)
@@ -339,7 +337,7 @@ class Worker(ThreadWorker):
     def end_threads(self) -> None:
         """Have idle threads end, and the others when they are; a signal may call this."""
         self.waiting.end()
-        self.reserve.release(self.cfg.threads)
+        self.idle_threads.end(self.cfg.threads)
 
     def _cap_keepalive(self, deadline: float) -> None:
         """Shorten the wait for further requests when the process stops."""
@@ -392,27 +390,9 @@ class Worker(ThreadWorker):
                 self.drop(conn)
 
     def next_connection(self) -> Connection | None:
-        """Wait for a connection with something to read; None is the end.
-
-        A few threads wait for clients, so that the same ones go on and on: all of them in turn
-        would be slower. When they have work to do, others come from the reserve.
-        """
-        with self.lock:
-            is_needed = self.watching < WATCHING_MAX
-            if is_needed:
-                self.watching += 1
-            else:
-                self.in_reserve += 1
-        if not is_needed:
-            self.reserve.acquire()  # whoever releases it has counted this thread
-        conn = self.waiting.next()
-        with self.lock:
-            self.watching -= 1
-            if self.watching < WATCHING_MIN and self.in_reserve:
-                self.in_reserve -= 1
-                self.watching += 1
-                self.reserve.release()
-        return conn
+        """Wait for a connection with something to read; None is the end."""
+        self.idle_threads.rest()
+        return self.waiting.next()
 
     def go_on(self, conn: Connection) -> None:
         """Read what has come; answer the request if it is whole, else wait for its rest."""
@@ -441,7 +421,12 @@ class Worker(ThreadWorker):
         What the client has sent of its next request by then counts as received.
         """
         conn.hand_over()
-        is_kept = self.handle(conn)
+        self.idle_threads.begin_work()
+        try:
+            is_kept = self.handle(conn)
+        finally:
+            # By now, as the client's next request may reach another thread at once.
+            self.idle_threads.end_work()
         if conn.sock.fileno() < 0:  # closed in the middle of an answer that failed
             self.drop(conn)
         elif is_kept:
