@@ -11,7 +11,7 @@ from ninja.security.http import HttpAuthBase
 from accounts.reauthentication import require_fresh_sign_in
 from apikeys.lookup import ActiveKey, EndedKey, find_key
 from apikeys.tokens import digest, is_well_formed
-from core.shares import look_ups
+from core.look_ups import look_ups
 
 AUTHORIZATION = re.compile(r"(?i:bearer) +([^ ]+)")
 

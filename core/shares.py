@@ -16,8 +16,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
-from hashlib import sha256
-from threading import Lock, Semaphore
+from threading import Lock
 from time import monotonic
 from typing import cast
 
@@ -26,34 +25,21 @@ from django.http import FileResponse, HttpRequest, StreamingHttpResponse
 from django.http.response import HttpResponseBase
 
 from core import db
-from core.failures import busy_page
 from core.http import Handler
-from core.metrics import Level
+from core.look_ups import WAITING, look_ups
 from core.outage import database_outages
 
 # After how long without a turn another one begins, although nobody has ended theirs.
 LONG_TURN_SECONDS = 0.25
 # How long others wait.
 TURN_SECONDS = 8.0
-# How long a request waits for its look-up. When PostgreSQL hangs this is most of what it waits.
-LOOK_UP_SECONDS = 2.0
 # How long those who have stood aside wait for their next turn. Nobody has done their work for
 # nothing: after that they go on without.
 RETURN_SECONDS = 5.0
-# Of how many sessions a process remembers whose they are; some 150 bytes each.
-SESSIONS_MAX = 10_000
-
-WAITING = Level(
-    "insitechat_turns_waiting", "Requests that wait for others, of their account or of all."
-)
 
 
 class ShareExhausted(Exception):
     """As many of the account's requests are under way in this process as may be."""
-
-
-class ProcessBusy(Exception):
-    """The process has been given more than it gets done in time."""
 
 
 class Turn:
@@ -210,33 +196,6 @@ class Shares:
             self._ready.popleft().given.release()
 
 
-class LookUps:
-    """The requests that find out whose they are, so few at once that each has a connection."""
-
-    def __init__(self, most: int, seconds: float) -> None:
-        self._places = Semaphore(most)
-        self._seconds = seconds
-        self._is_inside: ContextVar[bool] = ContextVar("looks_up", default=False)
-
-    def begin(self) -> None:
-        """Wait for a place. Raises ProcessBusy when that takes too long, or PostgreSQL is away."""
-        if self._is_inside.get():
-            return
-        if not self._places.acquire(blocking=False):
-            if not self._places.acquire(timeout=self._seconds):
-                raise ProcessBusy
-            if database_outages.is_under_way:  # who has waited does not wait for that too
-                self._places.release()
-                raise ProcessBusy
-        self._is_inside.set(True)
-
-    def end(self) -> None:
-        """Give the place back, if this thread has one."""
-        if self._is_inside.get():
-            self._is_inside.set(False)
-            self._places.release()
-
-
 class Place:
     """A request's place among those of its account."""
 
@@ -269,7 +228,6 @@ shares = Shares(
         turn_seconds=TURN_SECONDS,
     )
 )
-look_ups = LookUps(settings.LOOK_UPS_MAX, LOOK_UP_SECONDS)
 # That of the request which this thread answers.
 _place: ContextVar[Place | None] = ContextVar("place", default=None)
 
@@ -338,57 +296,3 @@ def each_held(place: Place, parts: Iterator[bytes]) -> Iterator[bytes]:
             except StopIteration:
                 return
         yield part
-
-
-class KnownSessions:
-    """Whose the latest sessions are, by their cookies' digests, so that nobody has to be asked.
-
-    Only shares are counted by it: an ended session goes on counting for its account.
-    """
-
-    def __init__(self, most: int) -> None:
-        self._most = most
-        self._accounts: dict[bytes, uuid.UUID] = {}
-        self._lock = Lock()
-
-    def account_of(self, cookie: str) -> uuid.UUID | None:
-        return self._accounts.get(digest(cookie))
-
-    def learn(self, cookie: str, account_id: uuid.UUID) -> None:
-        with self._lock:
-            self._accounts[digest(cookie)] = account_id
-            if len(self._accounts) > self._most:
-                del self._accounts[next(iter(self._accounts))]
-
-
-def digest(cookie: str) -> bytes:
-    return sha256(cookie.encode(errors="replace")).digest()
-
-
-known_sessions = KnownSessions(SESSIONS_MAX)
-
-
-def share_process(get_response: Handler) -> Handler:
-    """Django middleware for requests of people who are signed in; it stands outside of theirs.
-
-    To find out who sends a request takes work too. So what a session's first request in a process
-    has shown is remembered, and that one alone is not within a share.
-    """
-
-    def middleware(request: HttpRequest) -> HttpResponseBase:
-        cookie = request.COOKIES.get(settings.SESSION_COOKIE_NAME)
-        if cookie is None:
-            return get_response(request)
-        account_id = known_sessions.account_of(cookie)
-        if account_id is None:
-            response = get_response(request)
-            user = getattr(request, "_cached_user", None)
-            if user is not None and user.pk is not None:
-                known_sessions.learn(cookie, user.pk)
-            return response
-        try:
-            return within_share(account_id, get_response, request)
-        except ShareExhausted:
-            return busy_page(request)
-
-    return middleware

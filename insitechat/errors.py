@@ -22,10 +22,11 @@ from chatbots.providers.base import ProviderError
 from chatbots.quota import MessageQuotaReached
 from chatbots.waiting import TooManyWaiting
 from core.failures import broken_page, busy_page
+from core.look_ups import ProcessBusy
 from core.metrics import Counter
 from core.outage import database_outages
 from core.paging import InvalidParameter
-from core.shares import ProcessBusy, ShareExhausted
+from core.shares import ShareExhausted
 from insitechat.parser import UnreadableBody
 
 logger = logging.getLogger(__name__)

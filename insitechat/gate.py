@@ -30,8 +30,9 @@ from ninja.errors import HttpError
 from apikeys.lookup import KeyRequest
 from apikeys.middleware import ApiKeyMiddleware
 from core.http import Handler
+from core.look_ups import look_ups
 from core.metrics import Gauge
-from core.shares import look_ups, within_share
+from core.shares import within_share
 from core.streams import EventStream
 from insitechat import errors, metrics
 from insitechat.api import needs_key

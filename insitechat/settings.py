@@ -76,7 +76,7 @@ MIDDLEWARE = [
     "csp.middleware.CSPMiddleware",
     "core.zones.readers_zone",
     "accounts.middleware.private_pages",
-    "core.shares.share_process",
+    "core.known_sessions.share_process",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",

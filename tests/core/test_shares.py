@@ -3,7 +3,7 @@
 import threading
 import uuid
 from collections.abc import Callable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor
 from typing import cast
 
 import pytest
@@ -12,12 +12,10 @@ from django.http.response import HttpResponseBase
 from django.test import Client, RequestFactory
 
 from core import shares
+from core.look_ups import WAITING
 from core.outage import database_outages
 from core.shares import (
     Bounds,
-    KnownSessions,
-    LookUps,
-    ProcessBusy,
     ShareExhausted,
     Shares,
     standing_aside,
@@ -94,7 +92,7 @@ class Held:
 
 
 def waiting() -> float:
-    return float(shares.WAITING.series()[0][1])
+    return float(WAITING.series()[0][1])
 
 
 def test_no_interleaving_takes_more_than_the_share(of: Callable[..., Shares]) -> None:
@@ -307,61 +305,6 @@ def test_a_stream_has_no_turn_while_it_is_sent(
         within_share(ACCOUNT, lambda _: HttpResponse(), request_).close()
     response.close()
     assert sent == [b"one", b"two", b"three"]
-
-
-def in_thread(work: Callable[[], None]) -> "Future[None]":
-    """Begin the work in a thread, which has a context of its own."""
-    future: Future[None] = Future()
-
-    def run() -> None:
-        try:
-            work()
-            future.set_result(None)
-        except Exception as error:  # noqa: BLE001 (whoever waits for the result raises it)
-            future.set_exception(error)
-
-    threading.Thread(target=run).start()
-    return future
-
-
-def test_few_look_up_at_once_and_the_next_when_one_has_ended() -> None:
-    look_ups = LookUps(1, FOREVER)
-    look_ups.begin()
-    look_ups.begin()  # the same look-up
-    following = in_thread(look_ups.begin)
-    with pytest.raises(ProcessBusy):
-        in_thread(LookUps(0, 0.01).begin).result(60)
-    assert not following.done()
-    look_ups.end()
-    look_ups.end()  # which gives back nothing
-    following.result(60)
-    assert not look_ups._places.acquire(blocking=False)
-
-
-def test_who_has_waited_for_a_look_up_does_not_wait_for_an_outage_too(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    look_ups = LookUps(1, FOREVER)
-    look_ups.begin()
-    following = in_thread(look_ups.begin)
-    wait_for(lambda: bool(vars(look_ups._places)["_cond"]._waiters))
-    monkeypatch.setattr(database_outages, "_began_at", 1.0)
-    look_ups.end()
-    with pytest.raises(ProcessBusy):
-        following.result(60)
-    look_ups.begin()  # the first one finds out that it is over
-    look_ups.end()
-
-
-def test_the_latest_sessions_are_known() -> None:
-    known = KnownSessions(2)
-    for cookie, account_id in (("one", ACCOUNT), ("two", ACCOUNT), ("three", OTHER)):
-        known.learn(cookie, account_id)
-    assert [known.account_of(cookie) for cookie in ("one", "two", "three")] == [
-        None,
-        ACCOUNT,
-        OTHER,
-    ]
 
 
 def test_a_key_beyond_the_share_is_told_so(of: Callable[..., Shares], api: ApiClient) -> None:
