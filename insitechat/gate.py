@@ -17,14 +17,14 @@ sees it, so that the limiter adds its fields to error answers too.
 """
 
 from collections.abc import Callable
-from functools import partial, reduce
+from functools import lru_cache, partial, reduce
 from time import perf_counter
 from typing import cast
 
 from django.conf import settings
 from django.http import HttpRequest
 from django.http.response import HttpResponse, HttpResponseBase
-from django.urls import resolve
+from django.urls import ResolverMatch, resolve
 from ninja.errors import HttpError
 
 from apikeys.lookup import KeyRequest
@@ -149,9 +149,18 @@ def require_length(handle: Handler) -> Handler:
 def call_view(request: HttpRequest) -> HttpResponseBase:
     """Route the request and answer it, in the place of Django's own handler."""
     request.get_host()  # raises DisallowedHost for a host that is not ours
-    request.resolver_match = match = resolve(request.path_info)
+    request.resolver_match = match = match_of(request.path_info)
     response: HttpResponseBase = match.func(request, *match.args, **match.kwargs)
     return response
+
+
+@lru_cache(maxsize=1024)
+def match_of(path: str) -> ResolverMatch:
+    """Return what the path resolves to; to find out costs as much as a statement. Raises Http404.
+
+    The most called paths are few: the lists, and those of the chatbots that are in use.
+    """
+    return resolve(path)
 
 
 def finish(response: HttpResponseBase, *, is_keyed: bool) -> None:
