@@ -124,7 +124,7 @@ def test_a_chat_is_traced_without_what_it_says(
         assert secret not in everything
 
 
-def test_a_job_is_traced(workers: Workers, collector: Collector) -> None:
+def test_a_job_is_traced(collector: Collector, workers: Workers) -> None:
     workers.start(4, QUICK, **collector.environment)
     delete_account.enqueue(str(UUID(int=0)))
     name = f"job {delete_account.name}"
