@@ -35,6 +35,10 @@ DATABASE_ERRORS = Counter(
     "Requests answered 503 for PostgreSQL, by its SQLSTATE; none where it did not answer.",
     "sqlstate",
 )
+# Those that an alert looks for (disk, memory or connections used up) are 0 from the start, so that
+# their first step shows.
+for sqlstate in ("53100", "53200", "53300"):
+    DATABASE_ERRORS.inc(sqlstate, by=0)
 
 
 class Meaning(NamedTuple):

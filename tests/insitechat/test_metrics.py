@@ -112,6 +112,7 @@ def test_a_scrape_has_what_all_processes_did(measured: tuple[Service, int]) -> N
     assert total(found, "insitechat_process_starts_total") == 3
     assert total(found, "insitechat_process_memory_bytes") > 50_000_000
     assert total(found, "insitechat_limiter_alone") == 0
+    assert found["insitechat_database_errors_total", frozenset({("sqlstate", "53100")})] == 0
     assert total(found, "insitechat_database_up") == 1
     assert total(found, "insitechat_database_checkout_seconds_count") >= 64
     texts = " ".join(value for _, labels in found for _, value in labels)
