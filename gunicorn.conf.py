@@ -98,7 +98,7 @@ def on_starting(server: Any) -> None:
     server.metrics_exchange = None
     if not settings.METRICS_PORT:
         return
-    from core.metrics.publishing import Exchange, PortUnavailable
+    from core.scrapes.publishing import Exchange, PortUnavailable
 
     try:
         server.metrics_exchange = Exchange(settings.METRICS_BIND, settings.METRICS_PORT)

@@ -8,14 +8,14 @@ from prometheus_client import CollectorRegistry, generate_latest
 
 from core import metrics
 from core.metrics import Counter, Gauge, Histogram, Level
-from core.metrics.exposition import ProcessCollector
-from core.metrics.shared import HALF_BYTES, SharedMemory, TooLarge
+from core.scrapes.exposition import ProcessCollector
+from core.scrapes.shared import HALF_BYTES, SharedMemory, TooLarge
 
 
 @pytest.fixture(autouse=True)
 def _only_these_metrics(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(metrics, "METRICS", {})
-    monkeypatch.setattr("core.metrics.exposition.METRICS", metrics.METRICS)
+    monkeypatch.setattr("core.scrapes.exposition.METRICS", metrics.METRICS)
 
 
 @pytest.fixture
@@ -81,7 +81,7 @@ def test_a_gauge_is_each_living_processs_own(
         'inside{process="3"} 0.0',
     ]
     later = time.monotonic() + 60
-    monkeypatch.setattr("core.metrics.shared.time.monotonic", lambda: later)
+    monkeypatch.setattr("core.scrapes.shared.time.monotonic", lambda: later)
     assert scrape(memory) == ["calls_total 2.0"]
 
 

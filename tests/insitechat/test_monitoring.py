@@ -10,7 +10,7 @@ import yaml
 from promql_parser import VectorSelector
 
 from core import metrics
-from core.metrics.database import ask_database
+from core.scrapes.database import ask_database
 from insitechat.operations.paths import PROJECT
 
 MONITORING = PROJECT / "monitoring"
@@ -31,7 +31,7 @@ def exposed(db: None) -> Exposed:
     import insitechat.gate
     import insitechat.urls  # noqa: F401 (declare what a web process counts)
     from core import worker  # noqa: F401 (what a worker counts)
-    from core.metrics import process  # noqa: F401 (what both do)
+    from core.scrapes import process  # noqa: F401 (what both do)
 
     own = {"counter": set[str](), "gauge": {"process"}, "histogram": {"le"}}
     names = {

@@ -9,7 +9,7 @@ from procrastinate.exceptions import ConnectorException
 from psycopg import OperationalError
 
 from core import worker
-from core.metrics.publishing import Exchange, PortUnavailable
+from core.scrapes.publishing import Exchange, PortUnavailable
 
 
 class Command(BaseCommand):

@@ -13,7 +13,7 @@ from prometheus_client.core import Metric as Family
 from prometheus_client.registry import Collector
 
 from core.metrics import METRICS, Histogram, Metric
-from core.metrics.shared import Published
+from core.scrapes.shared import Published
 
 
 class ProcessCollector(Collector):

@@ -6,8 +6,8 @@ key or a path is a label.
 
 Counting costs a request a lock and a dictionary entry. (The counters of prometheus_client, which
 write into files that processes share, cost five to nine times as much.) Once a second a thread
-copies everything to memory that the processes share (`core.metrics.shared`), and a scrape adds it
-up (`core.metrics.exposition`, `core.metrics.publishing`).
+copies everything to memory that the processes share (`core.scrapes.shared`), and a scrape adds it
+up (`core.scrapes.exposition`).
 """
 
 from bisect import bisect_left

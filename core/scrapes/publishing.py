@@ -11,10 +11,10 @@ from wsgiref.simple_server import WSGIRequestHandler, WSGIServer
 from prometheus_client import CollectorRegistry, make_wsgi_app
 
 from core import metrics
-from core.metrics import process
-from core.metrics.database import ask_database
-from core.metrics.exposition import ProcessCollector
-from core.metrics.shared import Published, SharedMemory
+from core.scrapes import process
+from core.scrapes.database import ask_database
+from core.scrapes.exposition import ProcessCollector
+from core.scrapes.shared import Published, SharedMemory
 
 logger = logging.getLogger(__name__)
 

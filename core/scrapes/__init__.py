@@ -1,0 +1,1 @@
+"""What this process has counted, for Prometheus to scrape."""
