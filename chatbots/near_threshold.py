@@ -35,6 +35,7 @@ class NearQuestion(NamedTuple):
     confidence: float
     asked_at: datetime
     conversation_id: int
+    id: int
     got_fallback: bool | None  # None while its answer is missing
 
     @property
@@ -113,7 +114,7 @@ NEAR_QUESTIONS = f"""
         )
     )
     SELECT is_above, question.text, near.confidence, question.created_at, near.conversation_id,
-        answer.is_fallback
+        near.id, answer.is_fallback
     FROM near
     JOIN chatbots_message question USING (id)
     LEFT JOIN LATERAL (

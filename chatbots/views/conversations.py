@@ -85,18 +85,26 @@ def page_of_search(found: ConversationQuerySet, number: str) -> Page[Any]:
     return Page(ids, int(number), pages)
 
 
+def page_with(conversation: Conversation, message: str) -> int:
+    """Return the number of the page that has the message; the first for what is no message."""
+    if not re.fullmatch("[0-9]{1,18}", message):
+        return 1
+    before = conversation.messages.filter(pk__lt=int(message)).count()
+    return before // MESSAGES_ON_A_PAGE + 1
+
+
 @require_safe
 @never_cache
 @login_required
 def show_conversation(
     request: OwnerRequest, chatbot_id: uuid.UUID, conversation_id: int
 ) -> HttpResponse:
-    """Show a conversation, which is read from then on."""
+    """Show a conversation, which is read from then on; with `message` the page that has it."""
     chatbot = access_chatbot(request, chatbot_id)
     conversation = access_conversation(chatbot, conversation_id)
-    page = Paginator(conversation.messages.all(), MESSAGES_ON_A_PAGE).get_page(
-        request.GET.get("page")
-    )
+    pages = Paginator(conversation.messages.all(), MESSAGES_ON_A_PAGE)
+    number = request.GET.get("page") or page_with(conversation, request.GET.get("message", ""))
+    page = pages.get_page(number)
     citations = citations_of(page)
     context = {
         "chatbot": chatbot,

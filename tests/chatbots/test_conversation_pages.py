@@ -127,6 +127,25 @@ def test_a_thread_says_how_each_answer_was(browser: Client, sessions: str) -> No
     assert "Fallback message" not in thread("anna")
 
 
+def test_a_link_to_a_message_shows_the_page_that_has_it(
+    browser: Client, chatbot: Chatbot, sessions: str
+) -> None:
+    for number in range(30):
+        store_turn(chatbot, "dora", Turn(f"Question {number}?", "Yes."))
+    dora = Conversation.objects.get(session_id="dora")
+    ids = list(dora.messages.order_by("pk").values_list("pk", flat=True))
+
+    def shown(query: str) -> str:
+        return browser.get(f"{sessions}{dora.id}/{query}").content.decode()
+
+    for position, message in ((0, ids[0]), (49, ids[49]), (50, ids[50]), (59, ids[59])):
+        page = shown(f"?message={message}")
+        assert f'id="message-{message}"' in page
+        assert ("Question 29?" in page) == (position >= 50)
+    for none in ("?message=x", "?message=", f"?message={10**30}", "?message=0"):
+        assert f'id="message-{ids[0]}"' in shown(none)
+
+
 def download(browser: Client, address: str) -> str:
     response: Any = browser.get(address)
     assert response.headers["Content-Disposition"].startswith('attachment; filename="shop-')

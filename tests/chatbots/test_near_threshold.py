@@ -55,7 +55,9 @@ def test_what_visitors_asked_is_on_its_side(signed_in: Client, chatbot: Chatbot)
     assert lists(signed_in, chatbot) == (["Do you ship to Norway?"], ["Who founded the company?"])
     page = text(signed_in.get(page_of(chatbot, "settings/")))
     conversation = Conversation.objects.get(session_id="Do you ship to Norway?")
-    assert f'href="{page_of(chatbot, f"conversations/{conversation.pk}/")}"' in page
+    asked_as = conversation.messages.earliest("pk").pk
+    place = f"conversations/{conversation.pk}/?message={asked_as}#message-{asked_as}"
+    assert f'href="{page_of(chatbot, place)}"' in page
     assert re.search(r'data-label="Sure">over 99 %</td>\s*<td data-label="Asked"><time ', page)
 
 
