@@ -47,7 +47,7 @@ class LookUps:
                 self._free.get(timeout=self._seconds)
         except Empty:
             raise ProcessBusy from None
-        if database_outages.is_under_way:  # who has waited does not wait for that too
+        if database_outages.holds_up:  # who has waited does not wait for that too
             self._free.put(None)
             raise ProcessBusy
 

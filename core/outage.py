@@ -5,7 +5,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from threading import Event, Lock, Thread
-from typing import Any
+from typing import Any, NamedTuple
 
 import psycopg
 from django.db import connection
@@ -19,6 +19,8 @@ PROBE_EVERY_SECONDS = 1.0
 # Without a refused request for so long, and with a good probe, the outage is over.
 QUIET_SECONDS = 3.0
 PROBE_TIMEOUT_SECONDS = 2
+# By when PostgreSQL has answered the first probe, if it is well.
+PROBED_WITHIN_SECONDS = 0.2
 
 # What other sessions wait for a lock or keep others waiting. No statements: they may hold data.
 FIND_WAITING = """
@@ -38,11 +40,18 @@ FIND_WAITING = """
 """
 
 
+class Seen(NamedTuple):
+    """What a probe that was answered has seen."""
+
+    words: str
+    is_well: bool
+
+
 class OutageLog:
     """Logs an outage that any number of requests notice; shared by the threads of a process."""
 
     def __init__(
-        self, probe: Callable[[], str], clock: Callable[[], float] = time.monotonic
+        self, probe: Callable[[], Seen], clock: Callable[[], float] = time.monotonic
     ) -> None:
         self._probe = probe
         self._clock = clock
@@ -50,6 +59,7 @@ class OutageLog:
         self._began_at: float | None = None
         self._noticed_at = 0.0
         self._refused = 0
+        self._is_well: bool | None = None  # as the latest probe of this outage has found it
         self._stopped = Event()
 
     def notice(self, error: Exception) -> None:
@@ -60,13 +70,14 @@ class OutageLog:
             if self._began_at is not None:
                 return
             self._began_at = self._noticed_at
+            self._is_well = None
         logger.error("database lost: %s", one_line(error))
         Thread(target=self._watch, name="database-outage", daemon=True).start()
 
     def check(self) -> bool:
         """Probe once; log the end of the outage and return True if it is over."""
         try:
-            self._probe()
+            self._look()
         except psycopg.Error:
             return False
         with self._lock:
@@ -86,31 +97,54 @@ class OutageLog:
     def is_under_way(self) -> bool:
         return self._began_at is not None
 
+    @property
+    def holds_up(self) -> bool:
+        """Say whether whoever has to do with PostgreSQL may have to wait for it.
+
+        It is not so where a probe finds it well: then a request has been refused for what it asked
+        for itself, which took too long. PostgreSQL is given a moment to answer the first probe.
+        """
+        began_at, is_well = self._began_at, self._is_well
+        if began_at is None or is_well is not None:
+            return began_at is not None and not is_well
+        return self._clock() - began_at > PROBED_WITHIN_SECONDS
+
+    def _look(self) -> Seen:
+        """Probe, and remember how PostgreSQL is. Raises psycopg.Error."""
+        try:
+            seen = self._probe()
+        except psycopg.Error:
+            self._is_well = False
+            raise
+        self._is_well = seen.is_well
+        return seen
+
     def stop(self) -> None:
         """End the thread that watches an outage."""
         self._stopped.set()
 
     def _watch(self) -> None:
         try:
-            logger.error("database lost; seen then: %s", self._probe())
+            logger.error("database lost; seen then: %s", self._look().words)
         except psycopg.Error as error:
             logger.error("database lost; no connection then: %s", one_line(error))  # noqa: TRY400
         while not self._stopped.wait(PROBE_EVERY_SECONDS) and not self.check():
             pass
 
 
-def look_at_database() -> str:
+def look_at_database() -> Seen:
     """Say who waits and who blocks, seen on a connection of its own. Raises psycopg.Error."""
     with probe_connection() as probe:
         waiting = probe.execute(FIND_WAITING).fetchall()
     if not waiting:
-        return "it answers, and no session waits for a lock"
+        return Seen("it answers, and no session waits for a lock", is_well=True)
     pid, seconds, blocker, application, state, blocker_seconds = waiting[0]
     number = len({row[0] for row in waiting})
-    return (
+    words = (
         f"sessions waiting for a lock: {number}; session {pid} for {seconds} s because of session"
         f" {blocker} ({application or 'unnamed'}, {state}, its transaction {blocker_seconds} s old)"
     )
+    return Seen(words, is_well=False)
 
 
 @contextmanager

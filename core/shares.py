@@ -148,7 +148,7 @@ class Shares:
                 account.began = monotonic()
                 return True
             with self._lock:
-                if monotonic() < deadline and not database_outages.is_under_way:
+                if monotonic() < deadline and not database_outages.holds_up:
                     self._begin_beside(account, turn)
                 elif self._give_up(account, turn):
                     return False

@@ -28,14 +28,14 @@ def greedy_account(at: Stage) -> None:
     for name, requests in slow_calls(at.population.greedy).items():
         alone, busy, beside, statuses = [], [], [], set()
         for _ in range(ROUNDS):
-            alone.append(listed(at))
+            alone.append(listed(at, "nothing"))
             with busy_loops():
-                busy.append(listed(at))
+                busy.append(listed(at, "busy loops"))
             seconds = LEAD_SECONDS + ROUND_SECONDS
             clients = Clients(at.instances[0].port, requests, THREADS, seconds)
             with running(clients):
                 time.sleep(LEAD_SECONDS)
-                beside.append(listed(at))
+                beside.append(listed(at, name))
                 statuses |= set(clients.wait().statuses)
         ratios[name] = median_p99(beside) / median_p99(busy)
         at.notes.append(
@@ -54,13 +54,13 @@ def median_p99(rounds: list[Seen]) -> float:
     return statistics.median(seen.p99 for seen in rounds)
 
 
-def listed(at: Stage) -> Seen:
+def listed(at: Stage, beside: str) -> Seen:
     """Have the stranger list its chatbots for a round. Raises DrillFailed if it is refused."""
     request = get("/api/v1/chatbots", f"Authorization: Bearer {at.population.stranger_key}")
     with running(Clients(at.instances[0].port, [request], 1, ROUND_SECONDS)) as clients:
         seen = clients.wait()
     if set(seen.statuses) != {200}:
-        raise DrillFailed(f"a stranger's list was answered {dict(seen.statuses)}")
+        raise DrillFailed(f"a stranger's list was answered {dict(seen.statuses)} beside {beside}")
     return seen
 
 

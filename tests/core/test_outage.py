@@ -10,12 +10,14 @@ import pytest
 from django.db import connection, transaction
 
 from core import outage
-from core.outage import QUIET_SECONDS, OutageLog, look_at_database
+from core.outage import PROBED_WITHIN_SECONDS, QUIET_SECONDS, OutageLog, Seen, look_at_database
 from tests.clock import Clock
 from tests.conftest import wait_for
 
+FINE = Seen("fine", is_well=True)
 
-def away() -> str:
+
+def away() -> Seen:
     raise psycopg.OperationalError("connection failed:\nrefused")
 
 
@@ -55,8 +57,8 @@ def test_it_is_over_when_the_database_answers_and_nobody_is_refused(
 ) -> None:
     is_away = True
 
-    def probe() -> str:
-        return away() if is_away else "fine"
+    def probe() -> Seen:
+        return away() if is_away else FINE
 
     log = OutageLog(probe, clock)
     log.notice(psycopg.OperationalError("gone"))
@@ -72,7 +74,7 @@ def test_it_is_over_when_the_database_answers_and_nobody_is_refused(
 
 
 def test_the_next_outage_is_another(clock: Clock, caplog: pytest.LogCaptureFixture) -> None:
-    log = OutageLog(lambda: "fine", clock)
+    log = OutageLog(lambda: FINE, clock)
     for _ in range(2):
         log.notice(psycopg.OperationalError("gone"))
         clock.now += QUIET_SECONDS
@@ -84,6 +86,46 @@ def test_the_next_outage_is_another(clock: Clock, caplog: pytest.LogCaptureFixtu
     ] * 2
 
 
+def test_a_slow_statement_in_a_database_that_is_well_holds_up_nobody_else(
+    clock: Clock, caplog: pytest.LogCaptureFixture
+) -> None:
+    answers = [FINE, Seen("locked", is_well=False), FINE]
+    log = OutageLog(lambda: answers.pop(0), clock)
+    for _ in range(2):
+        log.notice(psycopg.OperationalError("too late"))
+        assert not log.holds_up
+    wait_for(lambda: len(lines(caplog)) == 2)  # its thread has probed
+    for holds_up in (True, False):
+        assert not log.check()
+        assert log.holds_up is holds_up
+    log.stop()
+
+
+def test_a_database_that_does_not_answer_holds_up_all(clock: Clock) -> None:
+    log = OutageLog(away, clock)
+    log.notice(psycopg.OperationalError("gone"))
+    assert not log.check()
+    assert log.holds_up
+    log.stop()
+
+
+def test_a_database_that_leaves_its_first_probe_waiting_holds_up_all(clock: Clock) -> None:
+    answer = threading.Event()
+
+    def probe() -> Seen:
+        assert answer.wait(60)
+        return FINE
+
+    log = OutageLog(probe, clock)
+    log.notice(psycopg.OperationalError("too late"))
+    assert not log.holds_up
+    clock.now += PROBED_WITHIN_SECONDS + 0.1
+    assert log.holds_up
+    answer.set()
+    wait_for(lambda: not log.holds_up)
+    log.stop()
+
+
 @contextmanager
 def locked() -> Iterator[int]:
     """Lock a table; yield the id of the session that does it."""
@@ -93,7 +135,7 @@ def locked() -> Iterator[int]:
 
 
 def test_it_is_seen_who_blocks_whom(transactional_db: None) -> None:
-    assert look_at_database() == "it answers, and no session waits for a lock"
+    assert look_at_database().is_well
     with locked() as blocker, psycopg.connect(**outage.parameters()) as waiter:
         pid = waiter.info.backend_pid
 
@@ -104,9 +146,10 @@ def test_it_is_seen_who_blocks_whom(transactional_db: None) -> None:
         waiter.execute("SET statement_timeout = 0")
         thread = threading.Thread(target=wait)
         thread.start()
-        wait_for(lambda: "waiting for a lock: 1" in look_at_database())
-        seen = look_at_database()
+        wait_for(lambda: "waiting for a lock: 1" in look_at_database().words)
+        seen, is_well = look_at_database()
         waiter.cancel_safe()
         thread.join()
+    assert not is_well
     assert f"session {pid} for" in seen
     assert f"because of session {blocker} (insitechat, idle in transaction, its" in seen
