@@ -380,40 +380,50 @@ class Worker(ThreadWorker):
     def serve(self) -> None:
         """Wait for something to read, and do what it asks for, again and again."""
         while conn := self.next_connection():
-            try:
-                self.go_on(conn)
-                # Threads that wait for the interpreter come first. Without this the one that has
-                # it would go on with the next request, and others' would wait for up to 0.1 s.
-                os.sched_yield()
-            except Exception:
-                self.log.exception("A connection has failed")
-                self.drop(conn)
+            if self.go_on(conn):
+                self.waiting.add(conn)
+                while self.waiting.are_too_long():
+                    self.shed()
+            # Threads that wait for the interpreter come first. Without this the one that has it
+            # would go on with the next request, and others' would wait for up to 0.1 s.
+            os.sched_yield()
 
     def next_connection(self) -> Connection | None:
         """Wait for a connection with something to read; None is the end."""
         self.idle_threads.rest()
         return self.waiting.next()
 
-    def go_on(self, conn: Connection) -> None:
-        """Read what has come; answer the request if it is whole, else wait for its rest."""
-        if conn.phase is Phase.CLOSING:
-            if conn.discard():
-                self.waiting.add(conn)
-            else:
-                self.drop(conn)
-            return
-        if not conn.receive():
+    def go_on(self, conn: Connection) -> bool:
+        """Read what has come, and do what it asks for; return whether more is to be waited for.
+
+        When this returns the thread counts as idle, before the client can send another request,
+        which would have another thread woken.
+        """
+        self.idle_threads.begin_work()
+        try:
+            return self.read_on(conn)
+        except Exception:
+            self.log.exception("A connection has failed")
             self.drop(conn)
-            return
+            return False
+        finally:
+            self.idle_threads.end_work()
+
+    def read_on(self, conn: Connection) -> bool:
+        """Answer requests that are whole; return whether more is to be waited for."""
+        is_open = conn.discard() if conn.phase is Phase.CLOSING else conn.receive()
+        if not is_open:
+            self.drop(conn)
+            return False
+        if conn.phase is Phase.CLOSING:
+            return True
         while conn.is_whole():
             if not self.answer(conn):
-                return
+                return False
         if conn.is_too_long:
             self.refuse(conn, HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE)
-            return
-        self.waiting.add(conn)
-        while self.waiting.are_too_long():
-            self.shed()
+            return False
+        return True
 
     def answer(self, conn: Connection) -> bool:
         """Answer one request; return whether the connection stays.
@@ -421,12 +431,7 @@ class Worker(ThreadWorker):
         What the client has sent of its next request by then counts as received.
         """
         conn.hand_over()
-        self.idle_threads.begin_work()
-        try:
-            is_kept = self.handle(conn)
-        finally:
-            # By now, as the client's next request may reach another thread at once.
-            self.idle_threads.end_work()
+        is_kept = self.handle(conn)
         if conn.sock.fileno() < 0:  # closed in the middle of an answer that failed
             self.drop(conn)
         elif is_kept:
