@@ -337,7 +337,7 @@ class Worker(ThreadWorker):
     def end_threads(self) -> None:
         """Have idle threads end, and the others when they are; a signal may call this."""
         self.waiting.end()
-        self.idle_threads.end(self.cfg.threads)
+        self.idle_threads.end()
 
     def _cap_keepalive(self, deadline: float) -> None:
         """Shorten the wait for further requests when the process stops."""

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from queue import SimpleQueue
-from threading import Barrier, Event, Thread
+from threading import Barrier, Event, Thread, get_ident
 
 import pytest
 
@@ -35,8 +35,18 @@ class Crew:
     def do(self, work: Callable[[], object]) -> None:
         self._work.put(work)
 
+    def become_quiet(self) -> None:
+        """Have all but one rest, as in rounds with one request at a time."""
+
+        def is_quiet() -> bool:
+            self.idle.begin_round()
+            self.do(lambda: None)
+            return self.idle.at_rest == THREADS - 1
+
+        wait_for(is_quiet)
+
     def end(self) -> None:
-        self.idle.end(THREADS)
+        self.idle.end()
         for _ in self._threads:
             self._work.put(None)
         for thread in self._threads:
@@ -73,10 +83,21 @@ def test_those_that_are_no_longer_needed_rest_again(crew: Crew) -> None:
     crew.do(done.set)
     assert done.wait(60)
     assert crew.idle.at_rest == 0  # in the round in which they were
+    crew.become_quiet()
 
-    def one_more() -> bool:
-        crew.idle.begin_round()
-        crew.do(lambda: None)
-        return crew.idle.at_rest == THREADS - 1
 
-    wait_for(one_more)
+def test_the_same_few_are_woken_again_and_again(crew: Crew) -> None:
+    crew.become_quiet()
+    at_work = set()
+    for _ in range(30):
+        together = Barrier(3)
+
+        def work(together: Barrier = together) -> None:
+            at_work.add(get_ident())
+            together.wait(60)
+
+        for _ in range(2):
+            crew.do(work)
+        together.wait(60)
+        crew.become_quiet()
+    assert len(at_work) <= 3
