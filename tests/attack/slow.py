@@ -1,11 +1,13 @@
 """Clients that send a byte now and then, beside others that are as quick as ever."""
 
+import multiprocessing
 import socket
-import threading
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import contextmanager, suppress
+from itertools import cycle
+from multiprocessing.synchronize import Event
 from statistics import median
 from urllib.parse import urlsplit
 
@@ -15,7 +17,7 @@ from tests.attack.wire import Wire
 
 CLIENTS = 400  # of each kind
 PAUSE_SECONDS = 1.5  # between two bytes of one client
-ROUNDS = 3
+ROUNDS = 9
 CALLS = 300  # in a round, by each good client
 GOOD_CLIENTS = 2
 RATIO_MAX = 1.5
@@ -77,9 +79,25 @@ def measure(url: str, key: str, result: Result) -> list[float]:
 
 @contextmanager
 def slow_clients(url: str, openings: list[bytes], number: int) -> Iterator[None]:
-    """Keep so many clients sending a byte every PAUSE_SECONDS; who is dropped comes back."""
+    """Keep so many clients sending a byte every PAUSE_SECONDS; who is dropped comes back.
+
+    They are in a process of their own: good clients are not to wait for its interpreter.
+    """
+    processes = multiprocessing.get_context("spawn")
+    begun, stop = processes.Event(), processes.Event()
+    process = processes.Process(target=trickle, args=(url, openings, number, begun, stop))
+    process.start()
+    try:
+        assert begun.wait(60)
+        yield
+    finally:
+        stop.set()
+        process.join(60)
+    assert process.exitcode == 0
+
+
+def trickle(url: str, openings: list[bytes], number: int, begun: Event, stop: Event) -> None:
     parts = urlsplit(url)
-    stop = threading.Event()
 
     def connect(position: int) -> socket.socket:
         client = socket.create_connection((parts.hostname, parts.port), 30)
@@ -87,26 +105,15 @@ def slow_clients(url: str, openings: list[bytes], number: int) -> Iterator[None]
         return client
 
     clients = [connect(position) for position in range(number)]
-    with ExitStack() as stack:
-        for client in clients:
-            stack.callback(client.close)
-
-        def trickle() -> None:
-            while not stop.wait(0):
-                for position, client in enumerate(clients):
-                    if stop.wait(PAUSE_SECONDS / number):
-                        return
-                    try:
-                        client.sendall(b"x")
-                    except OSError:
-                        client.close()
-                        with suppress(OSError):
-                            clients[position] = connect(position)
-
-        thread = threading.Thread(target=trickle)
-        thread.start()
+    begun.set()
+    for position in cycle(range(number)):
+        if stop.wait(PAUSE_SECONDS / number):
+            break
         try:
-            yield
-        finally:
-            stop.set()
-            thread.join()
+            clients[position].sendall(b"x")
+        except OSError:
+            clients[position].close()
+            with suppress(OSError):
+                clients[position] = connect(position)
+    for client in clients:
+        client.close()
