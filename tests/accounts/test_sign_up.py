@@ -7,7 +7,9 @@ from typing import Any
 import pytest
 from django.core.cache import cache
 from django.core.management import call_command
+from django.db import connection
 from django.test import Client
+from django.test.utils import CaptureQueriesContext
 
 from accounts.models import Plan, User
 from securitylog.security_events import EMAIL_CONFIRMED
@@ -292,3 +294,12 @@ class TestClosedSignUp:
 
 def test_sign_in_page_offers_an_open_sign_up(db: None) -> None:
     assert 'href="/sign-up/"' in text(Client().get("/sign-in/"))
+
+
+def test_a_forgotten_password_is_as_much_work_for_an_unknown_address(owner: User) -> None:
+    def statements(email: str) -> int:
+        with CaptureQueriesContext(connection) as queries:
+            Client().post("/forgotten-password/", {"email": email})
+        return len(queries)
+
+    assert statements("nobody@example.org") == statements(owner.email)
