@@ -85,7 +85,7 @@ class OutageLog:
             if self._began_at is None or now - self._noticed_at < QUIET_SECONDS:
                 return False
             seconds, refused = now - self._began_at, self._refused
-            self._began_at, self._refused = None, 0
+            self._began_at, self._is_well, self._refused = None, None, 0
         logger.info(
             "database returned after %.0f s; requests answered 503 meanwhile: %d",
             seconds,

@@ -50,6 +50,7 @@ def test_who_has_waited_for_a_look_up_does_not_wait_for_an_outage_too(
     following = in_thread(look_ups.begin)
     wait_for(lambda: WAITING.series()[0][1] == 1)
     monkeypatch.setattr(database_outages, "_began_at", 1.0)
+    monkeypatch.setattr(database_outages, "_is_well", False)
     look_ups.end()
     with pytest.raises(ProcessBusy):
         following.result(60)

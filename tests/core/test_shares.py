@@ -177,6 +177,7 @@ def test_nobody_waits_while_postgresql_is_away(
     waits = Held(request_)
     wait_for(lambda: waiting() == 1)
     monkeypatch.setattr(database_outages, "_began_at", 1.0)
+    monkeypatch.setattr(database_outages, "_is_well", False)
     waits.end()
     assert isinstance(waits.error, ShareExhausted)
     held.end()
