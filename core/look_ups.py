@@ -24,7 +24,7 @@ class LookUps:
     """So many places, each for one look-up at a time."""
 
     def __init__(self, most: int, seconds: float) -> None:
-        # A semaphore in C, which costs a request a third of what threading's costs.
+        # A semaphore in C; that of threading is in Python, and each request passes here.
         self._free: SimpleQueue[None] = SimpleQueue()
         for _ in range(most):
             self._free.put(None)

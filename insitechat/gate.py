@@ -156,7 +156,7 @@ def call_view(request: HttpRequest) -> HttpResponseBase:
 
 @lru_cache(maxsize=1024)
 def match_of(path: str) -> ResolverMatch:
-    """Return what the path resolves to; to find out costs as much as a statement. Raises Http404.
+    """Return what the path resolves to, which takes Django a while to find out. Raises Http404.
 
     The most called paths are few: the lists, and those of the chatbots that are in use.
     """

@@ -7,8 +7,8 @@ from threading import Lock
 class IdleThreads:
     """Has as many of the threads wait for clients as have lately been at work, and one more.
 
-    Each thread that waits is one that contends for the interpreter as soon as a request comes: with
-    dozens of them a request costs a tenth more CPU than with few, which go on and on. But a thread
+    Each thread that waits is one that contends for the interpreter as soon as a request comes: few
+    that go on and on cost less than dozens that take turns. But a thread
     that rests takes a wake-up to bring in. So nobody is sent to rest who was needed in this round
     of the process's main thread or the one before, and whenever all that do not rest are at work,
     another one is woken: the last that went to rest, so that threads which are never needed take no
@@ -32,7 +32,7 @@ class IdleThreads:
         if self._surplus and (woken := self._lie_down()) and not self._is_over:
             woken.acquire()
 
-    def _lie_down(self) -> "Lock | None":  # Lock is a function
+    def _lie_down(self) -> "Lock | None":  # (a function before Python 3.13, without |)
         with self._lock:
             if not self._surplus or self._awake == 1:
                 return None
