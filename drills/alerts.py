@@ -78,6 +78,27 @@ def table_locked(at: Stage) -> Iterator[None]:
 
 
 @contextmanager
+def database_slow(at: Stage) -> Iterator[None]:
+    """Have each look-up of a key wait up to a third of a second: slow, but no outage."""
+    stopped = threading.Event()
+
+    def hold_up() -> None:
+        with at.postgres.connect("insitechat") as database:
+            while not stopped.wait(0.1):
+                with database.transaction():
+                    database.execute("LOCK TABLE apikeys_apikey")
+                    database.execute("SELECT pg_sleep(0.3)")
+
+    holder = threading.Thread(target=hold_up)
+    holder.start()
+    try:
+        yield
+    finally:
+        stopped.set()
+        holder.join()
+
+
+@contextmanager
 def database_read_only(at: Stage) -> Iterator[None]:
     set_read_only(at, "on")
     yield
@@ -173,20 +194,23 @@ def sending(at: Stage, call: Call, *, threads: int, pause_seconds: float) -> Ite
         sender.join()
 
 
-FEW_CONNECTIONS = {"DATABASE_CONNECTIONS": "4"}
 FEW_THREADS = {"WEB_THREADS": "32", "DATABASE_CONNECTIONS": "16", "PROVIDER_TIMEOUT_SECONDS": "30"}
 FAULTS = [
     Fault("none", lambda _: nullcontext(), frozenset()),
     Fault(
         "database-frozen",
         database_frozen,
-        frozenset({"DatabaseLost", "ServerErrors", "QuotaNotGivenBack"}),
+        frozenset({"DatabaseLost", "DatabasePoolExhausted", "ServerErrors", "QuotaNotGivenBack"}),
     ),
     Fault(
         "table-locked",
         table_locked,
-        frozenset({"DatabaseSlow", "DatabasePoolExhausted", "SlowAnswers"}),
-        FEW_CONNECTIONS,
+        frozenset({"DatabaseLost", "SlowAnswers"}),
+    ),
+    Fault(
+        "database-slow",
+        database_slow,
+        frozenset({"DatabaseSlow"}),
     ),
     Fault(
         "database-read-only", database_read_only, frozenset({"DatabaseReadOnly", "UsageNotWritten"})
