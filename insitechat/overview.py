@@ -22,8 +22,9 @@ from apikeys.lookup import window_of
 from apikeys.models import ApiKey
 from chatbots.daily import Answers, Messages, answers_of_account
 from chatbots.models import Chatbot, Conversation
+from chatbots.progress import Progress
 from chatbots.quota import usage_of
-from chatbots.work import Progress, Work, work_for_owner
+from chatbots.work import Work, work_for_owner
 from core.charts import Sparkline, daily_line
 from core.http import OwnerRequest
 from core.templatetags.moments import relative

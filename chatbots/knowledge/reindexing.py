@@ -15,14 +15,17 @@ PAGES_AT_ONCE = 20
 
 
 def outdated() -> list[uuid.UUID]:
-    """Return the chatbots whose live index is not of the current embedder and analyser."""
-    current = SearchIndex.objects.filter(embedder=configured().id, analyser=ANALYSER)
-    live = SearchIndex.objects.filter(is_live=True).exclude(pk__in=current)
-    return list(live.values_list("chatbot_id", flat=True))
+    """Return the chatbots that have an index besides a live one of today's recipe.
+
+    Its embedder or its analyser is a former one, or it was begun for one that was soon taken back.
+    """
+    wanted = SearchIndex.objects.filter(embedder=configured().id, analyser=ANALYSER, is_live=True)
+    others = SearchIndex.objects.exclude(pk__in=wanted)
+    return list(others.values_list("chatbot_id", flat=True).distinct())
 
 
 def reindex(chatbot_id: uuid.UUID) -> None:
-    """Build an index beside the live one, then put it in its place.
+    """Build an index beside the live one, put it in its place and drop the others.
 
     It is committed in steps: called again after a crash, it goes on where it stopped. Raises
     EmbedderUnavailable.

@@ -9,6 +9,7 @@ from typing import Any
 
 from django.contrib.postgres.fields import ArrayField
 from django.db import models
+from django.db.models.functions import Now
 
 from chatbots.models.chatbot import Chatbot
 
@@ -34,6 +35,7 @@ class SearchIndex(models.Model):
         models.CharField(max_length=10), default=list, help_text="Of its live pages, most first."
     )
     is_live = models.BooleanField(default=False)
+    created_at = models.DateTimeField(db_default=Now())
 
     class Meta:
         constraints = (

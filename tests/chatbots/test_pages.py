@@ -181,7 +181,9 @@ class TestList:
     ) -> None:
         for name in "abc":
             create_chatbot(alice, name)
-        with django_assert_num_queries(6):  # session, user, chatbots, their number, usage, work
+        with django_assert_num_queries(
+            7
+        ):  # session, user, chatbots, their number, usage, work: 2 (2)
             signed_in.get(LIST)
 
 

@@ -1,8 +1,6 @@
 """What pages tell of work that is under way: how far it has come, and how long it takes yet."""
 
 import re
-import uuid
-from collections.abc import Sequence
 from datetime import timedelta
 from typing import Any
 
@@ -12,69 +10,16 @@ from django.utils import timezone
 from pytest_django import DjangoAssertNumQueries
 
 from accounts.models import User
-from chatbots.models import Chatbot, Chunk, ChunkVectors, Page, Source
+from chatbots.knowledge import reindexing
+from chatbots.models import Chatbot, Chunk, ChunkVectors, Page, SearchIndex, Source
+from chatbots.retrieval import index
 from chatbots.services import create_chatbot
-from chatbots.work import Progress, Task, work_for_chatbot, work_for_owner
+from chatbots.work import work_for_chatbot, work_for_owner
 from tests.chatbots.test_pages import LIST, page_of, signed_in, text
 
 __all__ = ["signed_in"]
 
 OVERVIEW = "/dashboard/"
-
-
-def task(**changes: Any) -> Task:
-    """Return a task that has read 40 pages in 80 seconds and learnt 12 of them in 60."""
-    usual: dict[str, Any] = {
-        "chatbot_id": uuid.uuid4(),
-        "source_id": uuid.uuid4(),
-        "status": "processing",
-        "is_cancelled": False,
-        "found": 40,
-        "unread": 0,
-        "unlearnt": 28,
-        "newly_learnt": 12,
-        "passages": 0,
-        "passages_learnt": 0,
-        "seconds": 140.0,
-        "seconds_learning": 60.0,
-    }
-    return Task(**(usual | changes))
-
-
-READING = {"status": "crawling", "unread": 30, "unlearnt": 10, "newly_learnt": 0, "seconds": 20.0}
-FILE = {"found": 1, "unlearnt": 1, "newly_learnt": 0, "passages": 400, "passages_learnt": 100}
-LONG = {"passages": 80_000, "passages_learnt": 1_000}
-WAITING = {"status": "pending", "found": 0, "unlearnt": 0, "newly_learnt": 0}
-
-
-@pytest.mark.parametrize(
-    ("tasks", "words", "percent"),
-    [
-        ([{}], "Learning: 12 of 40 pages, about 2 min left", 30),
-        ([READING], "Reading: 10 of 40 pages, about 1 min left", 25),
-        ([READING | {"unread": 3}], "Reading: 37 of 40 pages, less than a minute left", 92),
-        ([READING | {"unread": 38}], "Reading: 2 of 40 pages", 5),
-        ([FILE], "Learning: 100 of 400 passages, about 3 min left", 25),
-        ([FILE | LONG], "Learning: 1,000 of 80,000 passages, about 1 h left", 1),
-        ([{"found": 1, "unread": 1, "unlearnt": 0, "newly_learnt": 0}], "Reading", None),
-        ([{"found": 0, "unlearnt": 0, "newly_learnt": 0}], "Learning", None),  # a long text
-        ([{"is_cancelled": True}], "Cancelling: 12 of 40 pages", 30),
-        ([WAITING], "Waiting for a worker", None),
-        ([WAITING, WAITING], "Waiting for a worker; 1 more source waits", None),
-        ([{}, WAITING], "Learning: 12 of 40 pages; 1 more source waits", 30),
-        ([{}, WAITING, WAITING], "Learning: 12 of 40 pages; 2 more sources wait", 30),
-        ([{}, READING], "Reading: 22 of 80 pages, about 2 min left", 27),
-        ([{}, READING | {"unread": 38}], "Reading: 14 of 80 pages", 17),
-        # Pages that had not changed were confirmed while reading, and say nothing of the speed.
-        ([{"newly_learnt": 3, "unlearnt": 9}], "Learning: 31 of 40 pages, about 3 min left", 77),
-    ],
-)
-def test_it_is_told_in_words(
-    tasks: Sequence[dict[str, Any]], words: str, percent: int | None
-) -> None:
-    progress = Progress.of([task(**changes) for changes in tasks])
-    assert progress.in_words == words
-    assert progress.percent == percent
 
 
 def add_site(chatbot: Chatbot, learnt: int, read: int, found: int = 0, **fields: Any) -> Source:
@@ -165,6 +110,73 @@ class TestCounting:
         assert (work.whole.done, work.whole.total) == (3, 20)
 
 
+def rebuild(chatbot: Chatbot, passages: int, learnt: int) -> SearchIndex:
+    """Return an index that is built for 100 seconds beside a live one of another analyser."""
+    live = index.live_index(chatbot.id)
+    SearchIndex.objects.filter(pk=live.pk).update(analyser="former")
+    began = timezone.now() - timedelta(seconds=100)
+    recipe = {"embedder": live.embedder, "analyser": live.analyser}
+    new = SearchIndex.objects.create(chatbot=chatbot, created_at=began, **recipe)
+    ChunkVectors.objects.filter(index_id=live.pk).delete()
+    ChunkVectors.objects.bulk_create(
+        ChunkVectors(index_id=each.pk, chunk_id=number, page_id=1, length=1)
+        for each, many in ((live, passages), (new, learnt))
+        for number in range(many)
+    )
+    return new
+
+
+class TestRebuilding:
+    def test_it_is_counted_by_passages(self, chatbot: Chatbot) -> None:
+        rebuild(chatbot, passages=40, learnt=10)
+        assert words(chatbot) == "Learning anew: 10 of 40 passages, about 5 min left"
+
+    def test_what_the_owner_asked_for_goes_first(self, chatbot: Chatbot) -> None:
+        rebuild(chatbot, passages=40, learnt=10)
+        add_site(chatbot, learnt=12, read=30)
+        assert words(chatbot) == "Learning: 12 of 42 pages, about 4 min left"
+
+    def test_those_of_several_chatbots_come_one_after_another(
+        self, chatbot: Chatbot, alice: User
+    ) -> None:
+        rebuild(chatbot, passages=40, learnt=10)
+        rebuild(create_chatbot(alice, "Other"), passages=60, learnt=30)
+        work = work_for_owner(alice.id).whole
+        assert work
+        assert work.in_words == "Learning anew: 40 of 100 passages, about 7 min left"
+
+    def test_passages_of_both_indexes_that_were_learnt_meanwhile_do_not_exceed_all(
+        self, chatbot: Chatbot
+    ) -> None:
+        rebuild(chatbot, passages=4, learnt=5)
+        assert words(chatbot) == "Learning anew: 4 of 4 passages, less than a minute left"
+
+    def test_an_index_that_is_not_wanted_any_more_is_none(self, chatbot: Chatbot) -> None:
+        SearchIndex.objects.filter(pk=rebuild(chatbot, 40, 10).pk).update(analyser="taken back")
+        assert words(chatbot) is None
+
+    def test_neither_is_one_beside_which_none_is_live(self, chatbot: Chatbot) -> None:
+        SearchIndex.objects.update(is_live=False)
+        assert words(chatbot) is None
+
+    def test_it_is_over_when_the_new_one_is_in_place(self, chatbot: Chatbot) -> None:
+        rebuild(chatbot, passages=40, learnt=40)
+        reindexing.reindex(chatbot.id)
+        assert words(chatbot) is None
+        assert not reindexing.outdated()
+
+    def test_a_stranger_sees_nothing_of_it(self, chatbot: Chatbot, stranger: User) -> None:
+        rebuild(chatbot, passages=40, learnt=10)
+        assert work_for_owner(stranger.id).whole is None
+
+    def test_pages_show_it(self, signed_in: Client, chatbot: Chatbot) -> None:
+        rebuild(chatbot, passages=40, learnt=10)
+        for path in (OVERVIEW, LIST, page_of(chatbot, ""), page_of(chatbot, "settings/")):
+            page = text(signed_in.get(path))
+            assert "<title>(25 %) " in page, path
+            assert "Learning anew: 10 of 40 passages, about 5 min left" in page, path
+
+
 def pages(chatbot: Chatbot, site: Source) -> list[str]:
     rest = ("", "playground/", "settings/", "insights/", "conversations/", "sources/add-text/")
     return [
@@ -236,11 +248,11 @@ class TestPages:
         django_assert_num_queries: DjangoAssertNumQueries,
     ) -> None:
         add_site(chatbot, learnt=1, read=1)
-        with django_assert_num_queries(6 if path == LIST else 11):
+        with django_assert_num_queries(7 if path == LIST else 12):
             signed_in.get(path)
         for number in range(3):
             other = create_chatbot(alice, f"Chatbot {number}")
             for _ in range(2):
                 add_site(other, learnt=1, read=1)
-        with django_assert_num_queries(6 if path == LIST else 11):
+        with django_assert_num_queries(7 if path == LIST else 12):
             signed_in.get(path)

@@ -123,6 +123,21 @@ def test_another_embedder_gets_an_index_of_its_own(
         assert indexes == {SearchIndex.objects.get().pk}
 
 
+def test_an_index_whose_embedder_was_soon_taken_back_is_dropped(museum: Source) -> None:
+    publish(museum, [page_of(museum, "The museum opens at nine.")])
+    live = SearchIndex.objects.get()
+    begun = SearchIndex.objects.create(
+        chatbot=museum.chatbot, embedder="taken back", analyser=live.analyser
+    )
+    page_of(museum, "It closes at five.")
+    assert ChunkVectors.objects.filter(index_id=begun.pk).exists()
+    assert reindexing.outdated() == [museum.chatbot_id]
+    reindexing.reindex(museum.chatbot_id)
+    assert SearchIndex.objects.get() == live
+    assert not ChunkVectors.objects.filter(index_id=begun.pk).exists()
+    assert reindexing.outdated() == []
+
+
 def test_without_its_embedder_words_are_found(
     museum: Source, monkeypatch: pytest.MonkeyPatch
 ) -> None:
