@@ -13,6 +13,8 @@ from typing import Any
 from django.conf import settings
 
 NAME = "insitechat"
+# For each batch, retries included: a process that stops waits for its last one.
+EXPORT_WITHIN_SECONDS = "3"
 Span = Any  # OpenTelemetry's, whose types are imported with it
 
 # OpenTelemetry's tracer, in a process that sends traces.
@@ -30,6 +32,7 @@ def start() -> None:
     from opentelemetry.sdk.trace.export import BatchSpanProcessor
 
     os.environ.setdefault("OTEL_SERVICE_NAME", NAME)
+    os.environ.setdefault("OTEL_EXPORTER_OTLP_TIMEOUT", EXPORT_WITHIN_SECONDS)
     provider = TracerProvider(resource=Resource.create())
     provider.add_span_processor(BatchSpanProcessor(OTLPSpanExporter()))
     _tracer = provider.get_tracer(NAME)

@@ -32,7 +32,8 @@ def examine() -> Iterator[Finding]:
     except ssl.SSLError as error:
         yield Finding(
             f"{settings.PUBLIC_URL} shows a certificate that is not trusted: {error.reason}.",
-            "Install a certificate for this name, with its chain.",
+            "Install a certificate for this name, with its chain. If its authority is your own,"
+            " set SSL_CERT_FILE to the authority's certificate for this command.",
         )
     except (OSError, http.client.HTTPException) as error:
         yield unreachable(host, error)
