@@ -34,9 +34,9 @@ SHA256 = {
 LAYERS, HEADS, WIDTH = 6, 12, 384
 HEAD_WIDTH = WIDTH // HEADS
 EPSILON = 1e-12
-OPSET = 17
+OPSET = 20  # the first with Gelu, which takes a quarter of the time of the five steps it stands for
 # Of the ONNX file format; the oldest that the opset fits into.
-IR_VERSION = 8
+IR_VERSION = 9
 
 Weights = Mapping[str, NDArray[np.float32]]
 
@@ -130,9 +130,7 @@ class Graph:
 
     def feed_forward(self, name: str, x: str) -> str:
         wide = self.linear(f"{name}.intermediate.dense", x)
-        error = self.step("Erf", self.step("Mul", wide, self.number(2**-0.5)))
-        half = self.step("Mul", wide, self.number(0.5))
-        active = self.step("Mul", half, self.step("Add", error, self.number(1)))
+        active = self.step("Gelu", wide)
         output = self.step("Add", self.linear(f"{name}.output.dense", active), x)
         return self.normalise(f"{name}.output.LayerNorm", output)
 
