@@ -20,10 +20,9 @@ from chatbots.retrieval.search import (
     rank,
 )
 from chatbots.retrieval.search import Question as SearchQuestion
-from chatbots.retrieval.statements import candidates
 
-WORDS = candidates(Weights(meaning=0, heading=0))
-MEANING = candidates(Weights(bm25=0, coverage=0, identifier=0))
+WORDS = Weights(meaning=0, heading=0)
+MEANING = Weights(bm25=0, coverage=0, identifier=0)
 
 
 @dataclass(frozen=True)
@@ -78,11 +77,11 @@ def ask(chatbot: Chatbot, question: Question) -> Outcome:
     )
 
 
-def found_by(statement: str, asked: SearchQuestion, chatbot: Chatbot) -> Sequence[Passage]:
+def found_by(weights: Weights, asked: SearchQuestion, chatbot: Chatbot) -> Sequence[Passage]:
     """Return the passages that one kind of search finds alone."""
-    chosen, weights = find_candidates(asked, chatbot.id, statement)
+    chosen, terms = find_candidates(asked, chatbot.id, weights)
     alone = [Scored(candidate, UNKNOWN, candidate.score) for candidate in chosen]
-    return load_passages(Found(asked, alone, weights, 0))[:MAX_PASSAGES]
+    return load_passages(Found(asked, alone, terms, 0))[:MAX_PASSAGES]
 
 
 def place_of(question: Question, passages: Sequence[Passage]) -> int | None:

@@ -1,6 +1,5 @@
 """Searching a chatbot's sources for passages that answer a question."""
 
-import json
 import uuid
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -11,13 +10,22 @@ from django.db import connection
 from chatbots.embedding.base import EmbedderUnavailable
 from chatbots.embedding.configured import embedder_of
 from chatbots.models import Chunk, SearchIndex
-from chatbots.retrieval import scoring
+from chatbots.retrieval import matching, scoring
 from chatbots.retrieval.analysis import question_terms, terms, without
 from chatbots.retrieval.index import literal
 from chatbots.retrieval.languages import ENGLISH, detect
+from chatbots.retrieval.matching import Chunks, Occurrences
 from chatbots.retrieval.quantities import counted
-from chatbots.retrieval.scoring import UNKNOWN, Candidate, Closeness, Scored, TermWeights
-from chatbots.retrieval.statements import CANDIDATES, SENTENCES
+from chatbots.retrieval.scoring import (
+    UNKNOWN,
+    WEIGHTS,
+    Candidate,
+    Closeness,
+    Scored,
+    TermWeights,
+    Weights,
+)
+from chatbots.retrieval.statements import CHUNKS, SENTENCES, WINDOWS
 
 MAX_PASSAGES = 6
 # A text may be rewritten after its chunks were found and before they are loaded: it has new ones.
@@ -146,23 +154,36 @@ def rank(question: Question, chatbot_id: uuid.UUID) -> Found:
 
 
 def find_candidates(
-    question: Question, chatbot_id: uuid.UUID, statement: str = CANDIDATES
+    question: Question, chatbot_id: uuid.UUID, weights: Weights = WEIGHTS
 ) -> tuple[list[Candidate], TermWeights]:
-    rows = fetch(
-        statement,
+    chunks, found = read_chunks(question, chatbot_id)
+    terms = matching.weigh_terms(found, len(chunks))
+    compared = matching.compare(chunks, found, terms, weights)
+    windows = compare_windows(question, compared.ids)
+    return matching.with_windows(compared, windows, weights), terms
+
+
+def read_chunks(question: Question, chatbot_id: uuid.UUID) -> tuple[Chunks, dict[str, Occurrences]]:
+    """Return all chunks of the chatbot beside the question, and where its terms stand in them."""
+    [row] = fetch(
+        CHUNKS,
         chatbot=chatbot_id,
         index=question.index.pk,
         vector=question.vector,
         terms=question.terms,
     )
-    candidates = [Candidate(*row[:5]) for row in rows]
-    chunks, weights = rows[0][5:] if rows else (0, None)
-    by_term: dict[str, tuple[int, float]] = json.loads(weights) if weights else {}
-    return candidates, TermWeights(
-        frequencies={term: number for term, (number, _) in by_term.items()},
-        weights={term: weight for term, (_, weight) in by_term.items()},
-        chunks=chunks,
-    )
+    (mean_length, *columns), (numbers, *postings) = row[:5], row[5:]
+    chunks = Chunks.of(mean_length, *(column or b"" for column in columns))
+    by_term = dict(zip(question.terms, numbers or [], strict=True))
+    return chunks, matching.occurrences(chunks, by_term, *(column or b"" for column in postings))
+
+
+def compare_windows(question: Question, chunk_ids: Sequence[int]) -> dict[int, float]:
+    """Return how close the best window of each chunk is to the question."""
+    if question.vector is None or not chunk_ids:
+        return {}
+    parameters = {"index": question.index.pk, "vector": question.vector, "chunks": chunk_ids}
+    return dict(fetch(WINDOWS, **parameters))
 
 
 def compare_sentences(
@@ -235,4 +256,4 @@ def asks_the_same(pair: Candidate) -> bool:
 
 def pair_discount(pair: Candidate) -> float:
     """Return what a pair's question adds to its score: “Do you ship to Oslo?” is not “to Rome?”."""
-    return scoring.WEIGHTS.heading * pair.heading
+    return WEIGHTS.heading * pair.heading
