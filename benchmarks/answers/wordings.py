@@ -111,6 +111,14 @@ NEAR = [
     "Who won the {about} football cup last weekend?",
     "Do you deliver {about} to Switzerland?",
     "Is there a student discount on {about}?",
+    "Can I get a refund for {about}?",
+    "Do you have {about} in red?",
+    "What are the opening hours of the {about} shop?",
+    "How do I change the delivery address of my {about} order?",
+    "Can I bring my dog to the {about} office?",
+    "What is the phone number of {about}?",
+    "Which hotels near {about} have a pool?",
+    "Does {about} come with a two-year warranty?",
 ]
 TALK = [
     "Hi",

@@ -42,6 +42,9 @@ INTERCEPT = -5.44
 # Below this cosine of the best sentence it falls steeply; it rises with what the best chunk's score
 # is ahead of the fifth's.
 FAINT, FAINT_PENALTY = 0.36, 12
+# It falls, too, where frequent terms alone bring the question near, by more than this: where it
+# names the product, and asks something else of it.
+NAMED, NAMED_PENALTY = 0.3, 5
 LEAD, USUAL_LEAD = 4, 0.1
 THRESHOLD = -0.5
 # The confidence in nothing at all.
@@ -148,5 +151,6 @@ def confidence(best: Sequence[Scored], weights: TermWeights) -> float:
         INTERCEPT
         + sum(CONFIDENCE[name] * value for name, value in signals.items())
         - FAINT_PENALTY * max(FAINT - closeness, 0)
+        - NAMED_PENALTY * max(closeness - signals["focused"] - NAMED, 0)
         + LEAD * (trusted[0].score - trusted[-1].score - USUAL_LEAD)
     )
