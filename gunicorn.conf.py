@@ -20,7 +20,7 @@ from insitechat.logs import FORMATS
 
 try:
     from insitechat import capacity
-    from insitechat.client_socket import ClientSocket
+    from insitechat.serving.client_socket import ClientSocket
 
     environment = read()
 except WrongEnvironment as error:
@@ -30,7 +30,7 @@ wsgi_app = "insitechat.wsgi"
 bind = environment.BIND or f"127.0.0.1:{environment.PORT}"
 forwarded_allow_ips = environment.FORWARDED_ALLOW_IPS
 workers = environment.WEB_CONCURRENCY
-worker_class = "insitechat.serving.Worker"
+worker_class = "insitechat.serving.worker.Worker"
 worker_connections = capacity.CLIENTS_MAX
 # A socket for each client, and descriptors for everything else; the usual soft limit is 1024.
 _soft, _hard = resource.getrlimit(resource.RLIMIT_NOFILE)

@@ -6,7 +6,7 @@ from threading import Barrier, Event, Thread, get_ident
 
 import pytest
 
-from insitechat.idle_threads import IdleThreads
+from insitechat.serving.idle_threads import IdleThreads
 from tests.conftest import wait_for
 
 THREADS = 12

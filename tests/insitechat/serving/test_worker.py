@@ -13,8 +13,8 @@ from accounts.models import Plan, User
 from apikeys import tokens
 from apikeys.services import CreatedKey, create_api_key
 from chatbots.models import Chatbot, Source
-from insitechat import serving
-from insitechat.client_socket import SEND_BUFFER_BYTES
+from insitechat.serving import connections
+from insitechat.serving.client_socket import SEND_BUFFER_BYTES
 from tests.conftest import Service, start_service, stop_service
 
 KEY = tokens.generate().plaintext.encode()
@@ -135,7 +135,7 @@ def test_pipelined_requests_are_answered_in_order(service: Service, alices_key: 
 
 def test_a_header_without_end_is_refused(service: Service) -> None:
     with connect(service) as connection:
-        connection.sendall(b"GET / HTTP/1.1\r\nA: " + b"a" * 2 * serving.HEAD_BYTES)
+        connection.sendall(b"GET / HTTP/1.1\r\nA: " + b"a" * 2 * connections.HEAD_BYTES)
         assert status(connection) == 431
 
 
@@ -150,13 +150,13 @@ def test_a_header_without_end_is_refused(service: Service) -> None:
         (b"Content-Length: +17", 0),
         (b"Content-Length: 1_7", 0),
         (b"X-Content-Length: 17", 0),
-        (b"Content-Length: %d" % serving.BODY_BYTES, serving.BODY_BYTES),
-        (b"Content-Length: %d" % (serving.BODY_BYTES + 1), 0),
+        (b"Content-Length: %d" % connections.BODY_BYTES, connections.BODY_BYTES),
+        (b"Content-Length: %d" % (connections.BODY_BYTES + 1), 0),
         (b"Host: 127.0.0.1", 0),
     ],
 )
 def test_bodies_that_are_waited_for(fields: bytes, length: int) -> None:
-    assert serving.body_length(b"POST / HTTP/1.1\r\nA: b\r\n%s\r\n" % fields) == length
+    assert connections.body_length(b"POST / HTTP/1.1\r\nA: b\r\n%s\r\n" % fields) == length
 
 
 def silent_reader(service: Service, request: bytes) -> socket.socket:
