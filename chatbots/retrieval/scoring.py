@@ -29,7 +29,7 @@ WEIGHTS = Weights()
 SENTENCE = 0.25
 RESCORED = 20
 # How many chunks are compared by their windows too, not as wholes only.
-COMPARED = 200
+COMPARED = 100
 # Okapi BM25 with its customary parameters (Robertson and Zaragoza, 2009).
 K1 = 1.2
 B = 0.75
