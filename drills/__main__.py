@@ -18,6 +18,7 @@ from drills import (
     redis_faults,
     redundancy,
     soak,
+    training,
 )
 from drills.drill import Drill, run
 from drills.processes import DrillFailed
@@ -35,6 +36,7 @@ KINDS = (
     instances,
     crowd,
     greedy_account,
+    training,
     bursts,
 )
 DRILLS = [drill for kind in KINDS for drill in kind.DRILLS]

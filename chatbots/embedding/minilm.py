@@ -5,7 +5,9 @@ onnxruntime begins a thread as soon as it is imported, and a fork without that t
 end. A session of one thread bears being used by many threads at once.
 """
 
+import os
 from collections.abc import Sequence
+from threading import BoundedSemaphore
 from typing import cast
 
 import numpy as np
@@ -19,6 +21,8 @@ DIMENSION = 384
 MAX_TOKENS = 256
 # onnxruntime's fused operator is eight times slower than the two operators that it replaces.
 SLOW = ["SkipLayerNormFusion"]
+# Documents may take half of the processors, however many jobs learn: visitors are not to wait.
+documents_at_once = BoundedSemaphore(max((os.cpu_count() or 1) // 2, 1))
 
 
 class MiniLM:
@@ -44,7 +48,8 @@ class MiniLM:
     def embed_documents(self, texts: Sequence[str]) -> Vectors:
         result = np.empty((len(texts), DIMENSION), dtype=np.float32)
         for number, text in enumerate(texts):
-            result[number] = self.embed_query(text)
+            with documents_at_once:
+                result[number] = self.embed_query(text)
         return result
 
     def embed_query(self, text: str) -> Vector:

@@ -1,5 +1,7 @@
 """Run a worker."""
 
+import os
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -11,11 +13,16 @@ from psycopg import OperationalError
 from core import worker
 from core.scrapes.publishing import Exchange, PortUnavailable
 
+# Web processes of the same machine, which people wait for, have ten times as much weight.
+NICENESS = 10
+AUTOGROUP = Path("/proc/self/autogroup")
+
 
 class Command(BaseCommand):
     help = "Run jobs until SIGTERM or SIGINT."
 
     def handle(self, *args: Any, **options: Any) -> None:
+        give_way()
         file = settings.WORKER_HEARTBEAT_FILE
         try:
             publish_metrics()
@@ -26,6 +33,15 @@ class Command(BaseCommand):
             raise CommandError("The worker ended by itself; the reason is logged above.") from error
         except PortUnavailable as error:
             raise CommandError(str(error)) from error
+
+
+def give_way() -> None:
+    """Let other processes go first. It cannot be taken back."""
+    os.nice(NICENESS)
+    # Linux may weigh sessions against each other, and niceness within one only.
+    if os.getsid(0) == os.getpid():
+        with suppress(OSError):
+            AUTOGROUP.write_text(str(NICENESS))
 
 
 def publish_metrics() -> None:
