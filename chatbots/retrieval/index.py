@@ -52,6 +52,11 @@ def live_index(chatbot_id: uuid.UUID) -> SearchIndex:
     return index
 
 
+def size(index: SearchIndex) -> int:
+    """Return how many chunks are in the index."""
+    return ChunkVectors.objects.filter(index_id=index.pk).count()
+
+
 def missing(index: SearchIndex, chunks: QuerySet[Chunk]) -> QuerySet[Chunk]:
     """Return those of the chunks that are not in the index."""
     indexed = ChunkVectors.objects.filter(index_id=index.pk, chunk_id=OuterRef("pk"))
@@ -67,6 +72,7 @@ def add(index: SearchIndex, chunks: Sequence[Chunk]) -> None:
     """Add the chunks, which searches find as soon as their pages are live.
 
     It is safe to repeat. No connection is held while embedding, if the caller has no transaction.
+    What has been removed meanwhile stays so.
     """
     for start in range(0, len(chunks), BATCH):
         store(index, entries(index, chunks[start : start + BATCH]))
@@ -160,9 +166,12 @@ MAX_SMALLINT = 32_767
 
 
 @transaction.atomic
-def store(index: SearchIndex, entries: Iterable[Entry]) -> None:
+def store(index: SearchIndex, entries: Sequence[Entry]) -> None:
+    existing = lock_pages({entry.chunk.page_id for entry in entries})
     with connection.cursor() as cursor:
         for entry in entries:
+            if entry.chunk.page_id not in existing:
+                continue
             key = (index.pk, entry.chunk.pk, entry.chunk.page_id)
             length = min(entry.length, MAX_SMALLINT)
             frequencies = [min(frequency, MAX_SMALLINT) for frequency in entry.terms.values()]
@@ -176,9 +185,16 @@ def store(index: SearchIndex, entries: Iterable[Entry]) -> None:
             cursor.execute(INSERT_SENTENCES, [*key, *read_for_few])
 
 
+def lock_pages(page_ids: Iterable[int]) -> set[int]:
+    """Return those of the pages that exist; nobody else stores or removes them meanwhile."""
+    pages = Page.objects.select_for_update(no_key=True).filter(pk__in=page_ids)
+    return set(pages.order_by("pk").values_list("pk", flat=True))
+
+
 @transaction.atomic
 def remove(page_ids: Sequence[int]) -> None:
-    """Remove what all indexes store of the pages."""
+    """Remove what all indexes store of the pages, which are to be deleted in this transaction."""
+    lock_pages(page_ids)
     for model in STORED:
         model._default_manager.filter(page_id__in=page_ids).delete()
 

@@ -3,7 +3,7 @@
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Self
+from typing import Self
 
 import numpy as np
 import numpy.typing as npt
@@ -37,16 +37,13 @@ class Chunks:
         order = np.argsort(chunk_ids, kind="stable")
         chunk_ids = chunk_ids[order]
         heading = np.zeros(len(chunk_ids))
-        heading[places_of(heading_ids, chunk_ids)] = np.frombuffer(headings, ">f4")
+        asking = np.searchsorted(chunk_ids, np.frombuffer(heading_ids, ">i8"))
+        heading[asking] = np.frombuffer(headings, ">f4")
         cosines = np.frombuffer(whole, ">f4").astype(np.float64)[order]
         return cls(chunk_ids, cosines, heading, max(mean_length or 0.0, 1.0))
 
     def __len__(self) -> int:
         return len(self.ids)
-
-
-def places_of(ids: bytes, among: npt.NDArray[np.int64]) -> Places:
-    return np.searchsorted(among, np.frombuffer(ids, ">i8"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,15 +58,21 @@ class Occurrences:
 def occurrences(
     chunks: Chunks, numbers: Mapping[str, int], ids: bytes, frequencies: bytes, lengths: bytes
 ) -> dict[str, Occurrences]:
-    """Return each term's occurrences; of all, so many belong to the first term, and so on."""
-    places = places_of(ids, chunks.ids)
+    """Return each term's occurrences; of all, so many belong to the first term, and so on.
+
+    Those in other chunks are left out: former versions could leave postings without a chunk.
+    """
+    chunk_ids = np.frombuffer(ids, ">i8")
+    places = np.searchsorted(chunks.ids, chunk_ids)
+    is_known = np.searchsorted(chunks.ids, chunk_ids, side="right") > places
     times = np.frombuffer(frequencies, ">i2").astype(np.float64)
     sizes = np.frombuffer(lengths, ">i2").astype(np.float64)
     found = {}
     start = 0
     for term, number in numbers.items():
         own = slice(start, start := start + number)
-        found[term] = Occurrences(places[own], times[own], sizes[own])
+        known = is_known[own]
+        found[term] = Occurrences(places[own][known], times[own][known], sizes[own][known])
     return found
 
 
@@ -141,9 +144,15 @@ def match_words(
 def with_windows(
     compared: Compared, windows: Mapping[int, float], weights: Weights
 ) -> list[Candidate]:
-    """Return the RESCORED best, by the mean of a chunk's cosine and its best window's as well."""
-    nearest: Any = [windows.get(chunk_id, np.nan) for chunk_id in compared.ids]
-    meaning = np.nan_to_num((compared.whole + np.array(nearest, dtype=np.float64)) / 2)
+    """Return the RESCORED best, by the mean of a chunk's cosine and its best window's as well.
+
+    A chunk without windows was replaced since; it keeps its place until it cannot be loaded.
+    """
+    nearest = [
+        windows.get(chunk_id, whole)
+        for chunk_id, whole in zip(compared.ids, compared.whole.tolist(), strict=True)
+    ]
+    meaning = (compared.whole + np.array(nearest)) / 2
     score = weights.meaning * meaning + compared.beside_meaning
     best = np.lexsort((np.array(compared.ids), -score))[:RESCORED]
     columns = (score, meaning, compared.coverage, compared.heading)

@@ -24,6 +24,7 @@ from apikeys.services import (
     rotate_api_key,
 )
 from tests.conftest import wait_for
+from tests.locks import sessions_waiting
 
 DAY = timedelta(days=1)
 NOW = timedelta(0)
@@ -63,7 +64,7 @@ def outcomes_behind(
     futures: list[Future[type[Exception] | None]] = []
 
     def all_wait() -> bool:
-        return waiting() + sum(future.done() for future in futures) == len(works)
+        return sessions_waiting() + sum(future.done() for future in futures) == len(works)
 
     with ThreadPoolExecutor(len(works)) as pool:
         with transaction.atomic():
@@ -72,17 +73,6 @@ def outcomes_behind(
             wait_for(all_wait)
             wait_for(until)
         return [future.result() for future in futures]
-
-
-def waiting() -> int:
-    """Return how many connections to this test's database wait for a lock."""
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT pg_stat_clear_snapshot()")
-        cursor.execute(
-            "SELECT count(*) FROM pg_stat_activity"
-            " WHERE datname = current_database() AND wait_event_type = 'Lock'"
-        )
-        return int(cursor.fetchone()[0])
 
 
 def test_rotations_of_one_key_at_once_make_one_successor(owner: User, api_key: ApiKey) -> None:

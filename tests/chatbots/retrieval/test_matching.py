@@ -130,6 +130,14 @@ def test_of_equal_chunks_the_older_come_first_and_only_so_many() -> None:
     assert compared(texts, ["word"], WORDS).ids == list(range(1, COMPARED + 1))
 
 
+def test_postings_without_a_chunk_count_for_nothing() -> None:
+    chunks = chunks_of(TEXTS)
+    orphaned: Texts = {**TEXTS, 10: ["oslo"], 14: ["oslo"]}
+    found = found_in(chunks, orphaned, ["oslo"])["oslo"]
+    assert chunks.ids[found.places].tolist() == [11]
+    assert (found.frequencies.tolist(), found.lengths.tolist()) == ([1], [3])
+
+
 def test_terms_that_stand_nowhere_are_weighed_too() -> None:
     chunks = chunks_of(TEXTS)
     terms = weigh_terms(found_in(chunks, TEXTS, ["elephant", "ship"]), len(chunks))
@@ -149,8 +157,8 @@ def test_the_best_window_counts_as_much_as_the_whole() -> None:
     candidates = with_windows(best, {11: 1.0, 12: 0.25}, Weights())
     assert [(each.chunk_id, each.meaning) for each in candidates] == [
         (11, 0.75),
+        (13, 0.75),  # replaced since, and therefore without windows
         (12, 0.25),
-        (13, 0.0),  # it has no sentences
     ]
     assert candidates[0] == Candidate(11, 0.75 * 0.75, 0.75, 0.0, 0.0)
 

@@ -1,11 +1,13 @@
 """What a search finds: the live pages of one chatbot, by its own index, and nothing else."""
 
+from concurrent.futures import ThreadPoolExecutor
+
 import pytest
-from django.db import connection
+from django.db import connection, transaction
 from django.test.utils import CaptureQueriesContext
 
 from accounts.models import User
-from chatbots.embedding import configured
+from chatbots.embedding import configured, minilm
 from chatbots.embedding.base import EmbedderUnavailable
 from chatbots.knowledge import reindexing
 from chatbots.knowledge.documents import Block, Document
@@ -21,8 +23,11 @@ from chatbots.models import (
     SentenceVectors,
     Source,
 )
+from chatbots.retrieval import index
 from chatbots.retrieval.search import search
 from chatbots.services import create_chatbot
+from tests.conftest import wait_for
+from tests.locks import sessions_waiting
 
 QUESTION = "When does the museum open?"
 STORED = (Posting, ChunkVectors, SentenceVectors)
@@ -149,6 +154,30 @@ def test_without_its_embedder_words_are_found(
     monkeypatch.setattr("chatbots.retrieval.search.embedder_of", unavailable)
     assert texts(museum.chatbot) == ["The museum opens at nine."]
     assert texts(museum.chatbot, "Do elephants dance?") == []
+
+
+@pytest.mark.django_db(transaction=True)
+def test_what_is_removed_while_it_is_indexed_leaves_nothing_behind() -> None:
+    owner = User.objects.create_user("owner@example.org")
+    source = Source.objects.create(chatbot=create_chatbot(owner, "Museum"), type=Source.Type.URL)
+    page = page_of(source, "The museum opens at nine.")
+    rebuilt = SearchIndex.objects.create(chatbot=source.chatbot, embedder=minilm.ID, analyser="new")
+    chunks = index.missing_chunks(rebuilt, [page])
+
+    def store() -> None:
+        index.add(rebuilt, chunks)
+        connection.close()
+
+    with ThreadPoolExecutor(1) as pool:
+        with transaction.atomic():
+            index.remove([page.pk])
+            stored = pool.submit(store)
+            wait_for(lambda: stored.done() or sessions_waiting() > 0)
+            Chunk.objects.filter(page=page).delete()
+            page.delete()
+        stored.result()
+    assert chunks
+    assert not any(model._default_manager.exists() for model in STORED)
 
 
 def test_a_search_costs_five_statements(museum: Source) -> None:
