@@ -66,11 +66,13 @@ class Rebuild(NamedTuple):
     chatbot_id: uuid.UUID
     passages: int
     passages_learnt: int
-    seconds: float
+    passages_before: int  # that were learnt when it was last begun or resumed
+    seconds: float  # since then
 
     @property
     def seconds_left(self) -> float | None:
-        return remaining(self.passages_learnt, self.passages - self.passages_learnt, self.seconds)
+        done = self.passages_learnt - self.passages_before
+        return remaining(done, self.passages - self.passages_learnt, self.seconds)
 
 
 def remaining(done: int, left: int, seconds: float) -> float | None:
@@ -112,7 +114,7 @@ class Progress:
         total = sum(rebuild.passages for rebuild in rebuilds)
         times = [rebuild.seconds_left for rebuild in rebuilds]
         known = [seconds for seconds in times if seconds is not None]
-        left = sum(known) if len(known) == len(times) else None
+        left = max(known) if len(known) == len(times) else None
         return cls("Learning anew", done, total, "passage", 0, left)
 
     @property

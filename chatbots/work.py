@@ -56,7 +56,8 @@ REBUILT = """
         live.chatbot_id,
         passages.number,
         least(passages.number, learnt.number),
-        extract(epoch FROM statement_timestamp() - new.created_at)::float
+        new.chunks_before,
+        extract(epoch FROM statement_timestamp() - new.resumed_at)::float
     FROM chatbots_searchindex live
     JOIN chatbots_searchindex new ON new.chatbot_id = live.chatbot_id AND NOT new.is_live
     CROSS JOIN LATERAL (

@@ -21,8 +21,8 @@ DIMENSION = 384
 MAX_TOKENS = 256
 # onnxruntime's fused operator is eight times slower than the two operators that it replaces.
 SLOW = ["SkipLayerNormFusion"]
-# Documents may take half of the processors, however many jobs learn: visitors are not to wait.
-documents_at_once = BoundedSemaphore(max((os.cpu_count() or 1) // 2, 1))
+# However many jobs of a process learn, they take half of its processors: visitors are not to wait.
+documents_at_once = BoundedSemaphore(max(len(os.sched_getaffinity(0)) // 2, 1))
 
 
 class MiniLM:

@@ -3,6 +3,7 @@
 import uuid
 
 from django.db import transaction
+from django.utils import timezone
 
 from chatbots.embedding.configured import configured
 from chatbots.knowledge.learning import lock_indexes
@@ -35,6 +36,8 @@ def reindex(chatbot_id: uuid.UUID) -> None:
         new, _ = SearchIndex.objects.get_or_create(
             chatbot_id=chatbot_id, embedder=configured().id, analyser=ANALYSER
         )
+        new.resumed_at, new.chunks_before = timezone.now(), index.size(new)
+        new.save(update_fields=["resumed_at", "chunks_before"])
     while not put_in_place(new):
         for page in Page.objects.filter(chatbot=chatbot_id).iterator(PAGES_AT_ONCE):
             stop_if_asked()

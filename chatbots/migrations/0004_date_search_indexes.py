@@ -12,7 +12,12 @@ class Migration(migrations.Migration):
     operations = [
         migrations.AddField(
             model_name="searchindex",
-            name="created_at",
+            name="resumed_at",
             field=models.DateTimeField(db_default=Now()),
+        ),
+        migrations.AddField(
+            model_name="searchindex",
+            name="chunks_before",
+            field=models.PositiveIntegerField(db_default=0),
         ),
     ]

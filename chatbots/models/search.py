@@ -35,7 +35,9 @@ class SearchIndex(models.Model):
         models.CharField(max_length=10), default=list, help_text="Of its live pages, most first."
     )
     is_live = models.BooleanField(default=False)
-    created_at = models.DateTimeField(db_default=Now())
+    # When a worker last began to build it, and how many chunks it had then.
+    resumed_at = models.DateTimeField(db_default=Now())
+    chunks_before = models.PositiveIntegerField(db_default=0)
 
     class Meta:
         constraints = (

@@ -116,7 +116,7 @@ def rebuild(chatbot: Chatbot, passages: int, learnt: int) -> SearchIndex:
     SearchIndex.objects.filter(pk=live.pk).update(analyser="former")
     began = timezone.now() - timedelta(seconds=100)
     recipe = {"embedder": live.embedder, "analyser": live.analyser}
-    new = SearchIndex.objects.create(chatbot=chatbot, created_at=began, **recipe)
+    new = SearchIndex.objects.create(chatbot=chatbot, resumed_at=began, **recipe)
     ChunkVectors.objects.filter(index_id=live.pk).delete()
     ChunkVectors.objects.bulk_create(
         ChunkVectors(index_id=each.pk, chunk_id=number, page_id=1, length=1)
@@ -136,14 +136,19 @@ class TestRebuilding:
         add_site(chatbot, learnt=12, read=30)
         assert words(chatbot) == "Learning: 12 of 42 pages, about 4 min left"
 
-    def test_those_of_several_chatbots_come_one_after_another(
+    def test_time_in_which_it_rested_does_not_count(self, chatbot: Chatbot) -> None:
+        new = rebuild(chatbot, passages=40, learnt=20)
+        SearchIndex.objects.filter(pk=new.pk).update(chunks_before=10)
+        assert words(chatbot) == "Learning anew: 20 of 40 passages, about 3 min left"
+
+    def test_those_of_several_chatbots_go_on_side_by_side(
         self, chatbot: Chatbot, alice: User
     ) -> None:
         rebuild(chatbot, passages=40, learnt=10)
         rebuild(create_chatbot(alice, "Other"), passages=60, learnt=30)
         work = work_for_owner(alice.id).whole
         assert work
-        assert work.in_words == "Learning anew: 40 of 100 passages, about 7 min left"
+        assert work.in_words == "Learning anew: 40 of 100 passages, about 5 min left"
 
     def test_passages_of_both_indexes_that_were_learnt_meanwhile_do_not_exceed_all(
         self, chatbot: Chatbot
