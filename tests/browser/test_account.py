@@ -275,7 +275,7 @@ def test_page_explains_where_passkeys_cannot_work(visit: Visit, owner: User) -> 
     expect(visitor.page.get_by_text("Passkeys do not work at this address")).to_be_visible()
 
 
-def test_a_page_that_renews_itself_leads_to_the_sign_in_once_the_session_is_over(
+def test_a_page_that_renews_itself_asks_to_sign_in_once_the_session_is_over(
     visit: Visit, owner: User
 ) -> None:
     visitor = visit()
@@ -286,6 +286,7 @@ def test_a_page_that_renews_itself_leads_to_the_sign_in_once_the_session_is_over
     click(page, "Make the file")
     page.get_by_text("The file is being made").wait_for()
     Session.objects.all().delete()
+    page.get_by_role("link", name="Sign in again").click()
     page.wait_for_url("**/sign-in/?next=/account/export/")
 
 
