@@ -7,6 +7,7 @@ import sys
 from collections.abc import Iterator
 from datetime import timedelta
 
+import psutil
 import pytest
 from django.core import mail
 from django.core.mail import BadHeaderError, EmailMessage, EmailMultiAlternatives, send_mail
@@ -17,6 +18,7 @@ from procrastinate.contrib.django.models import ProcrastinateJob
 from pytest_django import Settings
 
 from core.mail import RETRY, UNSENT_MAIL_KEPT, drop_unsent_mail, send
+from core.management.commands.worker import NICENESS
 from core.models import QueuedMail
 from insitechat.operations.paths import PROJECT
 from tests.conftest import database_url, wait_for
@@ -226,7 +228,7 @@ class TestWithARealWorker:
             worker.kill()
             worker.wait()
 
-    def test_the_command_sends(
+    def test_the_command_sends_and_gives_way(
         self, transactional_db: None, tmp_path_factory: pytest.TempPathFactory
     ) -> None:
         with smtp_server() as smtp:
@@ -234,6 +236,7 @@ class TestWithARealWorker:
             write()
             wait_for(lambda: len(smtp.messages) == 1)
             wait_for(lambda: not QueuedMail.objects.exists())
+            assert psutil.Process(worker.pid).nice() == os.nice(0) + NICENESS
             worker.terminate()
             assert worker.wait(30) == 0
 
