@@ -57,7 +57,7 @@ REBUILT = """
         passages.number,
         least(passages.number, learnt.number),
         new.chunks_before,
-        extract(epoch FROM statement_timestamp() - new.resumed_at)::float
+        coalesce(extract(epoch FROM statement_timestamp() - new.resumed_at), 0)::float
     FROM chatbots_searchindex live
     JOIN chatbots_searchindex new ON new.chatbot_id = live.chatbot_id AND NOT new.is_live
     CROSS JOIN LATERAL (

@@ -9,7 +9,6 @@ from typing import Any
 
 from django.contrib.postgres.fields import ArrayField
 from django.db import models
-from django.db.models.functions import Now
 
 from chatbots.models.chatbot import Chatbot
 
@@ -36,7 +35,7 @@ class SearchIndex(models.Model):
     )
     is_live = models.BooleanField(default=False)
     # When a worker last began to build it, and how many chunks it had then.
-    resumed_at = models.DateTimeField(db_default=Now())
+    resumed_at = models.DateTimeField(null=True)
     chunks_before = models.PositiveIntegerField(db_default=0)
 
     class Meta:
