@@ -1,4 +1,4 @@
-"""`make bench-search`: how long a chat's search takes in a large table, and by which plan.
+"""`make bench-search`: how long searches and chat calls take in a large table.
 
 Many chatbots of 10,000 chunks are made by SQL out of a few thousand random vectors and a Zipf-like
 vocabulary. One chatbot after the other is asked, on one connection, as a web process asks. Each is

@@ -11,6 +11,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
+from benchmarks.answers import shop
 from benchmarks.answers.cases import Corpus, Question, Section
 from benchmarks.answers.wordings import NEAR, TALK, WRITTEN
 from chatbots.knowledge.documents import Block, Document, Kind
@@ -34,6 +35,8 @@ FOREIGN = {"python": ("debian",), "debian": ("python", "perl"), "perl": ("debian
 NUMBER = re.compile(r"^[\d.]+\s+")
 IDENTIFIER = re.compile(r"(?<![\w.-])(?:\w+(?:[._]\w+)+|--\w[\w-]+|\w+::\w+)(?:\(\))?(?![\w.-])")
 SHORTEST_ANSWER = 120
+# What shoppers ask in English is strange to every manual.
+OF_SHOPPERS = {"words", "meaning", "identifiers"}
 # Of each kind that is drawn at random.
 DRAWN = 40
 
@@ -159,9 +162,19 @@ def questions(
             yield Question(wording, "visitors", own[asked])
     for identifier, section in rare_identifiers(documents, chance):
         yield Question(f"what is {identifier}", "identifiers", section)
+    yield from strange_questions(name, sections, chance)
+
+
+def strange_questions(
+    name: str, sections: Mapping[str, Mapping[str, Section]], chance: random.Random
+) -> Iterator[Question]:
+    """Yield what a manual does not answer."""
     others = [heading for other in FOREIGN[name] for heading in sections[other]]
     for heading in chance.sample(others, DRAWN):
         yield Question(heading, "foreign")
+    for question in shop.corpus().questions:
+        if question.kind in OF_SHOPPERS:
+            yield Question(question.text, "another trade")
     for template in NEAR:
         yield Question(template.format(about=ABOUT[name]), "shop talk")
     for text in TALK:
