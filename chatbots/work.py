@@ -86,7 +86,7 @@ class Work:
         return together(self.tasks, self.rebuilds)
 
     @cached_property
-    def rebuild(self) -> Progress | None:
+    def rebuilding(self) -> Progress | None:
         """Return how far the rebuilds have come, which belong to no source."""
         return together([], self.rebuilds)
 
