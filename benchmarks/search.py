@@ -1,9 +1,11 @@
 """`make bench-search`: how long searches and chat calls take in a large table.
 
 Many chatbots of 10,000 chunks are made by SQL out of a few thousand random vectors and a Zipf-like
-vocabulary. One chatbot after the other is asked, on one connection, as a web process asks. Each is
-asked once before, so that PostgreSQL's buffers and the operating system's hold what they have room
-for. Chat calls end in the fallback message, since random vectors are close to nothing.
+vocabulary. One chatbot after the other is asked, on one connection, as a web process asks: first
+when the tables have just been filled and much of them is on the disk only, then when they have been
+read once, so that the operating system keeps in memory what it has room for. Before each, every
+chatbot is asked once. Chat calls end in the fallback message, since random vectors are close to
+nothing.
 """
 
 import argparse
@@ -57,6 +59,19 @@ POSTINGS = """
     FROM generate_series(1, %(chunks)s) AS chunk (number), generate_series(1, %(terms)s)
     ON CONFLICT DO NOTHING
 """
+# All that searches read.
+READ = """
+    SELECT pg_size_pretty(sum(pg_prewarm(relation, 'read') * 8192))
+    FROM (
+        SELECT unnest(array[
+            'chatbots_posting_pkey', 'chatbots_chunkvectors', 'chatbots_chunkvectors_pkey',
+            'chatbots_sentencevectors', 'chatbots_sentencevectors_pkey'
+        ]::regclass[])
+        UNION ALL
+        SELECT reltoastrelid::regclass FROM pg_class
+        WHERE oid = 'chatbots_sentencevectors'::regclass
+    ) AS of_searches (relation)
+"""
 
 
 def main() -> None:
@@ -77,7 +92,11 @@ def main() -> None:
         django.setup()
         call_command("migrate", verbosity=0)
         indexes = fill(arguments.chunks // CHUNKS_EACH)
-        measure(indexes, arguments.questions)
+        call = caller(indexes[0].chatbot.owner)
+        print("just filled:")
+        measure(indexes, arguments.questions, call)
+        print(f"all {read_all()} that searches read in memory, if there is room:")
+        measure(indexes, arguments.questions, call)
         from apikeys.usage import recorder
 
         recorder.write()  # while there is a database
@@ -130,11 +149,21 @@ def fill(chatbots: int) -> list[Any]:
     return indexes
 
 
-def measure(indexes: list[Any], questions: int) -> None:
+def read_all() -> str:
+    """Read what searches read from the disk, and return how much that is."""
+    from django.db import connection
+
+    with connection.cursor() as cursor:
+        cursor.execute("CREATE EXTENSION pg_prewarm")
+        cursor.execute(READ)
+        [size] = cursor.fetchone()
+        return str(size)
+
+
+def measure(indexes: list[Any], questions: int, call: Callable[[Any, str], None]) -> None:
     from chatbots.retrieval.search import Question, rank
 
     chance = random.Random(0)
-    call = caller(indexes[0].chatbot.owner)
     searches, calls = [], []
     for number in range(len(indexes) + questions):
         index = indexes[number % len(indexes)]
