@@ -9,15 +9,15 @@ import os
 from collections import defaultdict
 from pathlib import Path
 
+from benchmarks.answers.manuals import SETS
 from insitechat.operations.local.engines import throwaway_engines
 
-SETS = ("shop", "open")
 FOLDER = Path(".data", "eval")
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--set", choices=SETS, default="shop")
+    parser.add_argument("--set", choices=("shop", *SETS), default="shop")
     parser.add_argument("--all", action="store_true", help="report the tuning half too")
     arguments = parser.parse_args()
     with throwaway_engines() as environment:
@@ -37,11 +37,12 @@ def evaluate(chosen: str, *, everything: bool) -> None:
     from benchmarks.answers.tables import tables
     from chatbots.services import create_chatbot
 
-    if chosen == "open":
-        debian.fetch(FOLDER)
+    if chosen in SETS:
+        manuals = SETS[chosen]
+        debian.fetch(FOLDER, manuals)
         corpora = [
-            *debian.corpora(FOLDER, with_headings=True),
-            *debian.corpora(FOLDER, with_headings=False),
+            *debian.corpora(FOLDER, manuals, with_headings=True),
+            *debian.corpora(FOLDER, manuals, with_headings=False),
         ]
     else:
         corpora = [shop.corpus()]

@@ -7,31 +7,18 @@ import random
 import re
 import subprocess
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
 from benchmarks.answers import shop
 from benchmarks.answers.cases import Corpus, Question, Section
-from benchmarks.answers.wordings import NEAR, TALK, WRITTEN
+from benchmarks.answers.manuals import Manual
+from benchmarks.answers.wordings import NEAR, TALK
 from chatbots.knowledge.documents import Block, Document, Kind
 from chatbots.knowledge.extraction.html import read_html
 from chatbots.knowledge.extraction.reading import Outline
 
-PACKAGES = ("python3.11-doc", "debian-faq", "debian-handbook", "perl-doc")
-DOC = "usr/share/doc"
-FOLDERS = {
-    "python": (
-        f"{DOC}/python3.11-doc/html/faq/*.html",
-        f"{DOC}/python3.11-doc/html/tutorial/[a-c]*.html",
-    ),
-    "debian": (f"{DOC}/debian/FAQ/*.en.html", f"{DOC}/debian-handbook/html/en-US/sect.[a-d]*.html"),
-    "perl": ("usr/share/perl/5.36.0/pod/perlfaq[1-9].pod",),
-}
-FAQS = re.compile(r"/faq/|/FAQ/|perlfaq")
-ABOUT = {"python": "Python", "debian": "Debian", "perl": "Perl"}
-# Whose questions are strange to whom; Perl's FAQ and Python's ask much the same.
-FOREIGN = {"python": ("debian",), "debian": ("python", "perl"), "perl": ("debian",)}
 NUMBER = re.compile(r"^[\d.]+\s+")
 IDENTIFIER = re.compile(r"(?<![\w.-])(?:\w+(?:[._]\w+)+|--\w[\w-]+|\w+::\w+)(?:\(\))?(?![\w.-])")
 SHORTEST_ANSWER = 120
@@ -41,34 +28,48 @@ OF_SHOPPERS = {"words", "meaning", "identifiers"}
 DRAWN = 40
 
 
-def fetch(folder: Path) -> None:
-    """Download and unpack the packages, unless they are there."""
+def fetch(folder: Path, manuals: Iterable[Manual]) -> None:
+    """Download and unpack the manuals' packages, unless they are there."""
     folder.mkdir(parents=True, exist_ok=True)
-    for package in PACKAGES:
+    for package in (package for manual in manuals for package in manual.packages):
         if not list(folder.glob(f"{package}_*.deb")):
             subprocess.run(["apt-get", "download", "--quiet", package], cwd=folder, check=True)
             (archive,) = folder.glob(f"{package}_*.deb")
             subprocess.run(["dpkg", "-x", archive.name, "."], cwd=folder, check=True)
 
 
-def corpora(folder: Path, *, with_headings: bool) -> list[Corpus]:
-    documents = {
-        name: [read(path) for pattern in patterns for path in sorted(folder.glob(pattern))]
-        for name, patterns in FOLDERS.items()
-    }
-    sections = {name: dict(faq_sections(folder, name)) for name in FOLDERS}
+def corpora(folder: Path, manuals: Sequence[Manual], *, with_headings: bool) -> list[Corpus]:
+    faqs = {manual.name: read_all(folder, manual.faqs) for manual in manuals}
+    sections = {name: dict(faq_sections(documents)) for name, documents in faqs.items()}
     return [
-        Corpus(
-            name,
-            [
-                document if with_headings else headless(document, sections[name])
-                for document in documents[name]
-            ],
-            list(questions(name, documents[name], sections)),
-            "" if with_headings else ", without headings",
+        corpus(
+            manual,
+            [*faqs[manual.name], *read_all(folder, manual.pages)],
+            sections,
+            with_headings=with_headings,
         )
-        for name in FOLDERS
+        for manual in manuals
     ]
+
+
+def corpus(
+    manual: Manual,
+    documents: Sequence[Document],
+    sections: Mapping[str, Mapping[str, Section]],
+    *,
+    with_headings: bool,
+) -> Corpus:
+    own = sections[manual.name]
+    return Corpus(
+        manual.name,
+        documents if with_headings else [headless(document, own) for document in documents],
+        list(questions(manual, documents, sections)),
+        "" if with_headings else ", without headings",
+    )
+
+
+def read_all(folder: Path, patterns: Iterable[str]) -> list[Document]:
+    return [read(path) for pattern in patterns for path in sorted(folder.glob(pattern))]
 
 
 def read(path: Path) -> Document:
@@ -116,22 +117,15 @@ def unmarked(pod: str) -> str:
     return re.sub(r"\b(?:lt|gt)\b", "", text) if "E<" in pod else text
 
 
-def faq_sections(folder: Path, name: str) -> Iterator[tuple[str, Section]]:
+def faq_sections(faqs: Iterable[Document]) -> Iterator[tuple[str, Section]]:
     """Yield the FAQs' questions and what stands below them."""
     texts: dict[str, list[str]] = defaultdict(list)
-    for block in faq_blocks(folder, name):
+    for block in (block for document in faqs for block in document.blocks):
         for heading in filter(is_question, block.headings):
             texts[heading].append(block.text)
     for heading, blocks in texts.items():
         if len(" ".join(blocks)) >= SHORTEST_ANSWER:
             yield heading, Section.of(blocks)
-
-
-def faq_blocks(folder: Path, name: str) -> Iterator[Block]:
-    for pattern in FOLDERS[name]:
-        for path in sorted(folder.glob(pattern)):
-            if FAQS.search(str(path)):
-                yield from read(path).blocks
 
 
 def is_question(heading: str) -> bool:
@@ -150,33 +144,33 @@ def headless(document: Document, asked: Mapping[str, Section]) -> Document:
 
 
 def questions(
-    name: str, documents: Sequence[Document], sections: Mapping[str, Mapping[str, Section]]
+    manual: Manual, documents: Sequence[Document], sections: Mapping[str, Mapping[str, Section]]
 ) -> Iterator[Question]:
-    chance = random.Random(name)
-    own = sections[name]
+    chance = random.Random(manual.name)
+    own = sections[manual.name]
     for heading, section in own.items():
         yield Question(heading, "headings", section)
-    for start, wording in WRITTEN[name].items():
+    for start, wording in manual.wordings.items():
         asked = next((heading for heading in own if heading.startswith(start)), None)
         if asked:
             yield Question(wording, "visitors", own[asked])
     for identifier, section in rare_identifiers(documents, chance):
         yield Question(f"what is {identifier}", "identifiers", section)
-    yield from strange_questions(name, sections, chance)
+    yield from strange_questions(manual, sections, chance)
 
 
 def strange_questions(
-    name: str, sections: Mapping[str, Mapping[str, Section]], chance: random.Random
+    manual: Manual, sections: Mapping[str, Mapping[str, Section]], chance: random.Random
 ) -> Iterator[Question]:
     """Yield what a manual does not answer."""
-    others = [heading for other in FOREIGN[name] for heading in sections[other]]
+    others = [heading for other in manual.foreign for heading in sections[other]]
     for heading in chance.sample(others, DRAWN):
         yield Question(heading, "foreign")
     for question in shop.corpus().questions:
         if question.kind in OF_SHOPPERS:
             yield Question(question.text, "another trade")
     for template in NEAR:
-        yield Question(template.format(about=ABOUT[name]), "shop talk")
+        yield Question(template.format(about=manual.about), "shop talk")
     for text in TALK:
         yield Question(text, "small talk")
 
