@@ -1,4 +1,4 @@
-"""The open set: FAQs and manuals out of Debian's packages, fetched and never committed.
+"""The open sets: FAQs and manuals out of Debian's packages, fetched and never committed.
 
 Their headings are questions, and what stands below one is its answer.
 """
@@ -19,7 +19,12 @@ from chatbots.knowledge.documents import Block, Document, Kind
 from chatbots.knowledge.extraction.html import read_html
 from chatbots.knowledge.extraction.reading import Outline
 
-NUMBER = re.compile(r"^[\d.]+\s+")
+# "3.1.", "G12." or "(4)".
+NUMBER = re.compile(r"^(?:[\d.]+|[A-Z]\d+\.|\(\d+\))\s+")
+# Texinfo's line of links repeats the question above it and answers none.
+LINKS = re.compile(r"(?:Next|Previous|Up): .*\[Contents\]")
+# SQLite's FAQ has its questions in paragraphs.
+QUESTION_IN_BOLD = re.compile(rb"<p><b>(\(\d+\).*?)</b></p>", re.DOTALL)
 IDENTIFIER = re.compile(r"(?<![\w.-])(?:\w+(?:[._]\w+)+|--\w[\w-]+|\w+::\w+)(?:\(\))?(?![\w.-])")
 SHORTEST_ANSWER = 120
 # What shoppers ask in English is strange to every manual.
@@ -75,7 +80,8 @@ def read_all(folder: Path, patterns: Iterable[str]) -> list[Document]:
 def read(path: Path) -> Document:
     if path.suffix == ".pod":
         return read_pod(path.name, path.read_text(encoding="utf-8", errors="replace"))
-    return clean(read_html(path.read_bytes()).document)
+    markup = QUESTION_IN_BOLD.sub(rb"<h3>\1</h3>", path.read_bytes())
+    return clean(read_html(markup).document)
 
 
 def clean(document: Document) -> Document:
@@ -121,8 +127,9 @@ def faq_sections(faqs: Iterable[Document]) -> Iterator[tuple[str, Section]]:
     """Yield the FAQs' questions and what stands below them."""
     texts: dict[str, list[str]] = defaultdict(list)
     for block in (block for document in faqs for block in document.blocks):
-        for heading in filter(is_question, block.headings):
-            texts[heading].append(block.text)
+        if not LINKS.fullmatch(block.text):
+            for heading in filter(is_question, block.headings):
+                texts[heading].append(block.text)
     for heading, blocks in texts.items():
         if len(" ".join(blocks)) >= SHORTEST_ANSWER:
             yield heading, Section.of(blocks)

@@ -1,0 +1,37 @@
+from pathlib import Path
+
+from benchmarks.answers.debian import faq_sections, read
+from benchmarks.answers.manuals import SETS, UNTUNED
+from benchmarks.answers.wordings import WRITTEN
+
+ANSWER = "It does, from the first version on, unless its builder has turned that off. " * 2
+LINKS = "Next: Does it store dates?, Previous: Does it store text?, Up: Types [Contents]"
+
+
+def section_below(heading: str, page: str, folder: Path) -> str:
+    path = folder / "faq.html"
+    path.write_text(page, encoding="utf-8")
+    return dict(faq_sections([read(path)]))[heading].text
+
+
+def test_questions_in_numbered_paragraphs_are_read_as_headings(tmp_path: Path) -> None:
+    page = f"<h1>FAQ</h1><p><b>(4) Does it store text?</b></p><p>{ANSWER}</p>"
+    assert "from the first version on" in section_below("Does it store text?", page, tmp_path)
+
+
+def test_numbers_and_anchors_are_no_part_of_a_heading(tmp_path: Path) -> None:
+    for number in ("3.1.", "3.1", "G12."):
+        page = f"<h1>FAQ</h1><h2>{number} Does it store text?¶</h2><p>{ANSWER}</p>"
+        assert section_below("Does it store text?", page, tmp_path)
+
+
+def test_links_to_other_questions_answer_nothing(tmp_path: Path) -> None:
+    page = f"<h1>FAQ</h1><h2>Does it store text?</h2><p>{ANSWER}</p><p>{LINKS}</p>"
+    assert "previous" not in section_below("Does it store text?", page, tmp_path)
+
+
+def test_nothing_is_tuned_on_a_manual_of_another_set() -> None:
+    for name in UNTUNED:
+        manuals = {manual.name for manual in SETS[name]}
+        assert not manuals & WRITTEN.keys()
+        assert all(set(manual.foreign) == manuals - {manual.name} for manual in SETS[name])
