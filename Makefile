@@ -51,7 +51,7 @@ bench-scale: .venv/installed-bench ## measure how the costs grow; ARGS="--only k
 bench-search: .venv/installed ## measure a chat's search in a table of a million chunks; ARGS="--chunks 100000"
 	@$(BIN)/python -m benchmarks.search $(ARGS)
 
-eval: .venv/installed ## teach chatbots and count how they answer; ARGS="--set open" or ARGS="--set manuals" on manuals from Debian
+eval: .venv/installed ## teach chatbots and count how they answer; ARGS="--set open", "--set manuals" or "--set tuning" on manuals from Debian
 	@$(BIN)/python -m benchmarks.answers $(ARGS)
 
 bench-pages: .venv/installed ## measure the server's time for each page of a large account

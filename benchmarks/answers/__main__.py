@@ -1,8 +1,9 @@
 """`make eval`: teach chatbots, ask them, and print how well they answer.
 
-The shop's set is in the project. The open sets are fetched from Debian: `ARGS="--set open"` and
-`ARGS="--set manuals"`. Half of a set's questions is for tuning; reported is the other half, or all
-with `--all`. None of the set `manuals` is for tuning, so all of it is always reported.
+The shop's set is in the project. The open sets are fetched from Debian: `ARGS="--set open"`,
+`ARGS="--set manuals"` and `ARGS="--set tuning"`. Half of a set's questions is for tuning; reported
+is the other half, or all with `--all`. None of the set `manuals` is for tuning, and all of the set
+`tuning` is, so both are always reported whole.
 """
 
 import argparse
@@ -10,7 +11,7 @@ import os
 from collections import defaultdict
 from pathlib import Path
 
-from benchmarks.answers.manuals import SETS, UNTUNED
+from benchmarks.answers.manuals import SETS, WHOLE
 from insitechat.operations.local.engines import throwaway_engines
 
 FOLDER = Path(".data", "eval")
@@ -22,7 +23,7 @@ def main() -> None:
     parser.add_argument(
         "--all",
         action="store_true",
-        help=f"report the tuning half too; {', '.join(UNTUNED)} has none, and is reported whole",
+        help=f"report the tuning half too; always so for {' and '.join(sorted(WHOLE))}",
     )
     arguments = parser.parse_args()
     with throwaway_engines() as environment:
@@ -32,7 +33,7 @@ def main() -> None:
 
         django.setup()
         call_command("migrate", verbosity=0)
-        evaluate(arguments.set, everything=arguments.all or arguments.set in UNTUNED)
+        evaluate(arguments.set, everything=arguments.all or arguments.set in WHOLE)
 
 
 def evaluate(chosen: str, *, everything: bool) -> None:

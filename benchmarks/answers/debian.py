@@ -14,22 +14,29 @@ from pathlib import Path
 from benchmarks.answers import shop
 from benchmarks.answers.cases import Corpus, Question, Section
 from benchmarks.answers.manuals import Manual
-from benchmarks.answers.wordings import NEAR, TALK
 from chatbots.knowledge.documents import Block, Document, Kind
 from chatbots.knowledge.extraction.html import read_html
 from chatbots.knowledge.extraction.reading import Outline
 
-# "3.1.", "G12." or "(4)".
-NUMBER = re.compile(r"^(?:[\d.]+|[A-Z]\d+\.|\(\d+\))\s+")
+# "3.1.", "A.2.1", "G12." or "(4)".
+NUMBER = re.compile(r"^(?:[\d.]+|[A-Z](?:\.\d+){2,}|[A-Z]\d+\.|\(\d+\))\s+")
 # Texinfo's line of links repeats the question above it and answers none.
 LINKS = re.compile(r"(?:Next|Previous|Up): .*\[Contents\]")
+# MediaWiki ends a page with its address.
+ADDRESS = re.compile(r'Retrieved from "')
 # SQLite's FAQ has its questions in paragraphs.
 QUESTION_IN_BOLD = re.compile(rb"<p><b>(\(\d+\).*?)</b></p>", re.DOTALL)
+# DocBook has them in the second cell of a row.
+QUESTION_IN_ROW = re.compile(
+    rb'<tr class="question">.*?<td[^>]*>(?:(?!</td>).)*</td>\s*<td[^>]*>(.*?)</td></tr>', re.DOTALL
+)
 IDENTIFIER = re.compile(r"(?<![\w.-])(?:\w+(?:[._]\w+)+|--\w[\w-]+|\w+::\w+)(?:\(\))?(?![\w.-])")
+# Addresses, versions and references to other sections ("A.2.16") are none.
+NO_IDENTIFIER = re.compile(r"\d|www\.|[A-Z]\.\d")
 SHORTEST_ANSWER = 120
 # What shoppers ask in English is strange to every manual.
 OF_SHOPPERS = {"words", "meaning", "identifiers"}
-# Of each kind that is drawn at random.
+# Of each kind that is drawn at random, where there are as many.
 DRAWN = 40
 
 
@@ -81,11 +88,12 @@ def read(path: Path) -> Document:
     if path.suffix == ".pod":
         return read_pod(path.name, path.read_text(encoding="utf-8", errors="replace"))
     markup = QUESTION_IN_BOLD.sub(rb"<h3>\1</h3>", path.read_bytes())
+    markup = QUESTION_IN_ROW.sub(rb"<tr><td><h4>\1</h4></td></tr>", markup)
     return clean(read_html(markup).document)
 
 
 def clean(document: Document) -> Document:
-    """Return the document without anchors and numbers in its headings."""
+    """Return the document without its address, and anchors and numbers in its headings."""
     return replace(
         document,
         title=NUMBER.sub("", document.title.replace("¶", "").strip()),
@@ -97,6 +105,7 @@ def clean(document: Document) -> Document:
                 ),
             )
             for block in document.blocks
+            if not ADDRESS.match(block.text)
         ),
     )
 
@@ -176,9 +185,9 @@ def strange_questions(
     for question in shop.corpus().questions:
         if question.kind in OF_SHOPPERS:
             yield Question(question.text, "another trade")
-    for template in NEAR:
+    for template in manual.near:
         yield Question(template.format(about=manual.about), "shop talk")
-    for text in TALK:
+    for text in manual.talk:
         yield Question(text, "small talk")
 
 
@@ -198,9 +207,9 @@ def rare_identifiers(
     rare = sorted(
         identifier
         for identifier, where in places.items()
-        if len(where) == 1 and len(identifier) > 5 and not re.match(r"\d|www\.", identifier)
+        if len(where) == 1 and len(identifier) > 5 and not NO_IDENTIFIER.match(identifier)
     )
     return [
         (identifier, Section.of(texts[next(iter(places[identifier]))]))
-        for identifier in chance.sample(rare, DRAWN)
+        for identifier in chance.sample(rare, min(DRAWN, len(rare)))
     ]

@@ -3,9 +3,11 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from benchmarks.answers import untuned_wordings, wordings
+from benchmarks.answers import tuning_wordings, untuned_wordings, wordings
+from benchmarks.answers.wordings import NEAR, TALK
 
 DOC = "usr/share/doc"
+HUGIN = "usr/share/hugin/xrc/data/help_en_EN"
 
 
 @dataclass(frozen=True)
@@ -19,6 +21,8 @@ class Manual:
     foreign: tuple[str, ...]  # the manuals whose questions are strange to it
     wordings: Mapping[str, str]
     pages: tuple[str, ...] = ()  # patterns of paths
+    near: tuple[str, ...] = NEAR  # with {about} for its name
+    talk: tuple[str, ...] = TALK
 
 
 # Perl's FAQ and Python's ask much the same.
@@ -88,7 +92,78 @@ MANUALS = (
         wordings=untuned_wordings.WRITTEN["privoxy"],
     ),
 )
-SETS = {"open": OPEN, "manuals": MANUALS}
+TUNING = (
+    Manual(
+        "borg",
+        "Borg",
+        packages=("borgbackup-doc",),
+        faqs=(f"{DOC}/borgbackup/html/faq.html",),
+        pages=(
+            f"{DOC}/borgbackup/html/quickstart.html",
+            f"{DOC}/borgbackup/html/usage/*.html",
+            f"{DOC}/borgbackup/html/deployment/*.html",
+        ),
+        foreign=("putty", "mplayer", "hugin", "anarchism"),
+        wordings=tuning_wordings.WRITTEN["borg"],
+        near=tuning_wordings.NEAR,
+        talk=tuning_wordings.TALK,
+    ),
+    Manual(
+        "putty",
+        "PuTTY",
+        packages=("putty-doc",),
+        faqs=(f"{DOC}/putty-doc/AppendixA.html",),
+        pages=(f"{DOC}/putty-doc/Chapter[1-35-9]*.html",),
+        foreign=("borg", "mplayer", "hugin", "anarchism"),
+        wordings=tuning_wordings.WRITTEN["putty"],
+        near=tuning_wordings.NEAR,
+        talk=tuning_wordings.TALK,
+    ),
+    Manual(
+        "mplayer",
+        "MPlayer",
+        packages=("mplayer-doc",),
+        faqs=(f"{DOC}/mplayer/HTML/en/faq.html",),
+        pages=(f"{DOC}/mplayer/HTML/en/[a-eg-lo-z]*.html",),
+        foreign=("borg", "putty", "hugin", "anarchism"),
+        wordings=tuning_wordings.WRITTEN["mplayer"],
+        near=tuning_wordings.NEAR,
+        talk=tuning_wordings.TALK,
+    ),
+    Manual(
+        "hugin",
+        "Hugin",
+        packages=("hugin-data",),
+        faqs=(f"{HUGIN}/Hugin_FAQ.html",),
+        pages=(
+            f"{HUGIN}/Hugin_[A-EG-Z]*.html",
+            f"{HUGIN}/[A-C]*.html",
+        ),
+        foreign=("borg", "putty", "mplayer", "anarchism"),
+        wordings=tuning_wordings.WRITTEN["hugin"],
+        near=tuning_wordings.NEAR,
+        talk=tuning_wordings.TALK,
+    ),
+    Manual(
+        "anarchism",
+        "anarchism",
+        packages=("anarchism",),
+        faqs=(
+            f"{DOC}/anarchism/html/secA[12].html",
+            f"{DOC}/anarchism/html/secI5.html",
+            f"{DOC}/anarchism/html/secJ2.html",
+        ),
+        pages=(f"{DOC}/anarchism/html/secA5.html",),
+        foreign=("borg", "putty", "mplayer", "hugin"),
+        wordings=tuning_wordings.WRITTEN["anarchism"],
+        near=tuning_wordings.NEAR,
+        talk=tuning_wordings.TALK,
+    ),
+)
+SETS = {"open": OPEN, "manuals": MANUALS, "tuning": TUNING}
 # Nothing was tuned on these, nor may be: they tell how far the tuning on the others carries. So no
 # half of their questions is set aside.
 UNTUNED = frozenset({"manuals"})
+# The numbers that the code uses are fitted on all of these: no half is set aside here either.
+FITTED = frozenset({"tuning"})
+WHOLE = UNTUNED | FITTED

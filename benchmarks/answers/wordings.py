@@ -102,7 +102,7 @@ WRITTEN = {
         "How do I fetch an HTML file": "download a web page in my script",
     },
 }
-NEAR = [
+NEAR = (
     "Do you offer a gift card for {about}?",
     "Can I pay for {about} by instalments?",
     "Where is the nearest {about} store?",
@@ -119,8 +119,8 @@ NEAR = [
     "What is the phone number of {about}?",
     "Which hotels near {about} have a pool?",
     "Does {about} come with a two-year warranty?",
-]
-TALK = [
+)
+TALK = (
     "Hi",
     "hello there!",
     "good morning",
@@ -157,4 +157,4 @@ TALK = [
     "What are your prices?",
     "Do you accept PayPal?",
     "how many calories does a banana have",
-]
+)

@@ -1,8 +1,8 @@
 from pathlib import Path
 
-from benchmarks.answers.debian import faq_sections, read
-from benchmarks.answers.manuals import SETS, UNTUNED
-from benchmarks.answers.wordings import WRITTEN
+from benchmarks.answers import tuning_wordings, wordings
+from benchmarks.answers.debian import NO_IDENTIFIER, faq_sections, read
+from benchmarks.answers.manuals import FITTED, SETS, UNTUNED
 
 ANSWER = "It does, from the first version on, unless its builder has turned that off. " * 2
 LINKS = "Next: Does it store dates?, Previous: Does it store text?, Up: Types [Contents]"
@@ -20,7 +20,7 @@ def test_questions_in_numbered_paragraphs_are_read_as_headings(tmp_path: Path) -
 
 
 def test_numbers_and_anchors_are_no_part_of_a_heading(tmp_path: Path) -> None:
-    for number in ("3.1.", "3.1", "G12."):
+    for number in ("3.1.", "3.1", "G12.", "A.2.1"):
         page = f"<h1>FAQ</h1><h2>{number} Does it store text?¶</h2><p>{ANSWER}</p>"
         assert section_below("Does it store text?", page, tmp_path)
 
@@ -30,8 +30,35 @@ def test_links_to_other_questions_answer_nothing(tmp_path: Path) -> None:
     assert "previous" not in section_below("Does it store text?", page, tmp_path)
 
 
+def test_questions_in_rows_are_read_as_headings(tmp_path: Path) -> None:
+    question = "<td><p><b>Q:</b></p></td><td><p>Does it store text?</p></td>"
+    answer = f"<td><p><b>A:</b></p></td><td><p>{ANSWER}</p></td>"
+    page = (
+        "<h1>FAQ</h1><table><tr><td><h3>Types</h3></td></tr>"
+        f'<tr class="question">{question}</tr><tr class="answer">{answer}</tr></table>'
+    )
+    assert "from the first version on" in section_below("Does it store text?", page, tmp_path)
+
+
+def test_the_address_of_a_page_answers_nothing(tmp_path: Path) -> None:
+    address = 'Retrieved from "https://wiki.example/FAQ"'
+    page = f"<h1>FAQ</h1><h2>Does it store text?</h2><p>{ANSWER}</p><p>{address}</p>"
+    assert "retrieved" not in section_below("Does it store text?", page, tmp_path)
+
+
+def test_references_to_sections_are_no_identifiers() -> None:
+    assert NO_IDENTIFIER.match("A.2.16")
+    assert not NO_IDENTIFIER.match("N.C.O.s")
+
+
+def test_what_is_fitted_on_has_its_own_near_misses_and_small_talk() -> None:
+    for manual in (manual for name in FITTED for manual in SETS[name]):
+        assert not set(manual.near) & set(wordings.NEAR)
+        assert not set(manual.talk) & set(wordings.TALK)
+
+
 def test_nothing_is_tuned_on_a_manual_of_another_set() -> None:
     for name in UNTUNED:
         manuals = {manual.name for manual in SETS[name]}
-        assert not manuals & WRITTEN.keys()
+        assert not manuals & (wordings.WRITTEN.keys() | tuning_wordings.WRITTEN.keys())
         assert all(set(manual.foreign) == manuals - {manual.name} for manual in SETS[name])
