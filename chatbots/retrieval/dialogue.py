@@ -10,7 +10,9 @@ GREETING = (
     r"|see you|thanks?(?: (?:you|a lot|so much|very much))*|thx|ok|okay|great|perfect|cool|nice"
     r"|yes|no|how are you(?: doing)?|who are you"
     r"|are you (?:a |an )?(?:robot|bot|human|person)"
-    r"|what(?:'s| is) your name|hallo|guten (?:tag|morgen|abend)|danke|tschüss|bonjour|merci|salut"
+    r"|how old are you|what(?:'s| is) your name|what(?:'s| is) the time|what time is it"
+    r"|tell me (?:a|another) joke|i (?:love|hate) you"
+    r"|hallo|guten (?:tag|morgen|abend)|danke|tschüss|bonjour|merci|salut"
     r"|hola|gracias|ciao|grazie|hej|tak|tack"
 )
 SMALL_TALK = re.compile(

@@ -97,6 +97,7 @@ class Compared:
     whole: Numbers
     heading: Numbers
     coverage: Numbers
+    identifier: Numbers
     beside_meaning: Numbers
 
 
@@ -118,6 +119,7 @@ def compare(
         chunks.whole[best],
         chunks.heading[best],
         coverage[best],
+        identifier[best],
         beside_meaning[best],
     )
 
@@ -155,7 +157,7 @@ def with_windows(
     meaning = (compared.whole + np.array(nearest)) / 2
     score = weights.meaning * meaning + compared.beside_meaning
     best = np.lexsort((np.array(compared.ids), -score))[:RESCORED]
-    columns = (score, meaning, compared.coverage, compared.heading)
+    columns = (score, meaning, compared.coverage, compared.identifier, compared.heading)
     return [
         Candidate(compared.ids[place], *(column[place].item() for column in columns))
         for place in best.tolist()

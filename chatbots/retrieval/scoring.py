@@ -36,29 +36,27 @@ B = 0.75
 
 # The confidence that something is known about the question, as the logarithm of its odds: by the
 # cosine of the best sentence to the question and to what is left of it without frequent terms, by
-# the share of it that stands nowhere, and by what the best chunks have of it.
-CONFIDENCE = {"closeness": 5.22, "focused": 6.38, "unknown": -2.5, "coverage": 1.88}
-INTERCEPT = -5.44
-# Below this cosine of the best sentence it falls steeply; it rises with what the best chunk's score
-# is ahead of the fifth's.
+# the share of it that stands nowhere, and by whether a chunk has one of its identifiers.
+CONFIDENCE = {"closeness": 1.5, "focused": 10.1, "unknown": -2, "identifier": 1}
+INTERCEPT = -5.05
+# Below this cosine of the best sentence it falls steeply; it rises where a sentence all but repeats
+# the question, and with what the best chunk's score is ahead of the fifth's.
 FAINT, FAINT_PENALTY = 0.36, 12
-# It falls, too, where frequent terms alone bring the question near, by more than this: where it
-# names the product, and asks something else of it.
-NAMED, NAMED_PENALTY = 0.3, 5
-LEAD, USUAL_LEAD = 4, 0.1
+SAME, SAME_GAIN = 0.75, 15
+LEAD, USUAL_LEAD = 7, 0.1
 THRESHOLD = -0.5
 # The confidence in nothing at all.
 NOTHING = INTERCEPT + CONFIDENCE["unknown"]
 # Without vectors: half of the question's weight has to stand in one chunk.
 WORDS_ONLY, WORDS_ONLY_INTERCEPT = 8.0, -4.36
 TRUSTED = 5
-# What words tell by being rare or absent counts in full from so many chunks on: in a small chatbot
-# most words are absent, and what it is all about is in each of its chunks.
-TELLING_CHUNKS = 300
 # Terms in more of the chunks than this are left out of the focused question, such as a product's
 # name; in a small chatbot only if they are in so many.
 FREQUENT_SHARE = 0.12
 FREQUENT_AT_LEAST = 10
+# From so many chunks on the focused question counts in full, and so does that a word is absent: in
+# a small chatbot a frequent term is what it is all about, and most words are absent.
+FOCUSING_CHUNKS, TELLING_CHUNKS = 60, 150
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,6 +92,7 @@ class Candidate:
     score: float
     meaning: float
     coverage: float
+    identifier: float  # 1 if it has an identifier of the question
     heading: float  # the cosine of its heading, 0 if that asks nothing
 
 
@@ -138,19 +137,20 @@ def confidence(best: Sequence[Scored], weights: TermWeights) -> float:
     coverage = max((each.candidate.coverage for each in trusted), default=0.0)
     if not any(each.closeness.runs for each in trusted):
         return WORDS_ONLY_INTERCEPT + WORDS_ONLY * coverage
-    share = min(weights.chunks / TELLING_CHUNKS, 1)
-    closeness = max((each.closeness.best for each in trusted), default=0.0)
-    focused = max((max(each.closeness.focused, default=0.0) for each in trusted), default=0.0)
+    closeness = max(each.closeness.best for each in trusted)
+    focused = max(max(each.closeness.focused, default=0.0) for each in trusted)
+    focusing = min(weights.chunks / FOCUSING_CHUNKS, 1)
     signals = {
         "closeness": closeness,
-        "focused": share * focused + (1 - share) * closeness,
-        "unknown": share * weights.unknown,
-        "coverage": coverage,
+        "focused": focusing * focused + (1 - focusing) * closeness,
+        "unknown": min(weights.chunks / TELLING_CHUNKS, 1) * weights.unknown,
+        "identifier": max(each.candidate.identifier for each in trusted),
     }
+    lead = trusted[0].score - trusted[-1].score if len(trusted) > 1 else USUAL_LEAD
     return (
         INTERCEPT
         + sum(CONFIDENCE[name] * value for name, value in signals.items())
         - FAINT_PENALTY * max(FAINT - closeness, 0)
-        - NAMED_PENALTY * max(closeness - signals["focused"] - NAMED, 0)
-        + LEAD * (trusted[0].score - trusted[-1].score - USUAL_LEAD)
+        + SAME_GAIN * max(closeness - SAME, 0)
+        + LEAD * (lead - USUAL_LEAD)
     )

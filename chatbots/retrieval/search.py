@@ -1,7 +1,7 @@
 """Searching a chatbot's sources for passages that answer a question."""
 
 import uuid
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Sequence, Set
 from dataclasses import dataclass
 from typing import Any
 
@@ -97,10 +97,12 @@ class Question:
         vector = embedded(index, text)
         return cls(text, language, question_terms(text, language), index, vector)
 
-    def focused(self, frequent: set[str]) -> str | None:
-        """Return the vector of the question without its frequent terms."""
-        text = without(self.text, frequent & set(self.terms), self.language)
-        return self.vector if text == self.text or not text else embedded(self.index, text)
+    def focused(self, frequent: Set[str]) -> str | None:
+        """Return the vector of the question without its frequent terms, if it has others."""
+        if frequent.isdisjoint(self.terms) or frequent.issuperset(self.terms):
+            return self.vector
+        text = without(self.text, frequent, self.language)
+        return embedded(self.index, text) if text else self.vector
 
 
 def embedded(index: SearchIndex, text: str) -> str | None:

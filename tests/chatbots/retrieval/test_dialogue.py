@@ -4,13 +4,17 @@ from chatbots.retrieval.dialogue import is_small_talk, readings, subject_terms
 
 
 @pytest.mark.parametrize(
-    "message", ["Hi", "hello there!", "Thanks a lot", "good morning", "ok, thanks!", "Danke"]
+    "message",
+    ["Hi", "hello there!", "Thanks a lot", "ok, thanks!", "Danke", "What time is it now?"],
 )
 def test_small_talk_is_not_searched_for(message: str) -> None:
     assert readings(message, ["Do you ship to Norway?"]) == []
 
 
-@pytest.mark.parametrize("message", ["Hi, do you ship to Norway?", "thanks to whom?", "Hibernate"])
+@pytest.mark.parametrize(
+    "message",
+    ["Hi, do you ship to Norway?", "thanks to whom?", "Hibernate", "What time is it delivered?"],
+)
 def test_a_greeting_with_a_question_is_searched_for(message: str) -> None:
     assert not is_small_talk(message)
 

@@ -160,7 +160,7 @@ def test_the_best_window_counts_as_much_as_the_whole() -> None:
         (13, 0.75),  # replaced since, and therefore without windows
         (12, 0.25),
     ]
-    assert candidates[0] == Candidate(11, 0.75 * 0.75, 0.75, 0.0, 0.0)
+    assert candidates[0] == Candidate(11, 0.75 * 0.75, 0.75, 0.0, 0.0, 0.0)
 
 
 def test_so_many_candidates_are_left_the_older_of_equal_ones() -> None:
