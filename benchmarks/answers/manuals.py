@@ -161,8 +161,8 @@ TUNING = (
     ),
 )
 SETS = {"open": OPEN, "manuals": MANUALS, "tuning": TUNING}
-# Nothing was tuned on these, nor may be: they tell how far the tuning on the others carries. So no
-# half of their questions is set aside.
+# No number is fitted on these: they tell how far the fitting on the others carries. So no half of
+# their questions is set aside.
 UNTUNED = frozenset({"manuals"})
 # The numbers that the code uses are fitted on all of these: no half is set aside here either.
 FITTED = frozenset({"tuning"})
