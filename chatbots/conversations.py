@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from itertools import pairwise
 
 from django.db import transaction
+from django.db.models import QuerySet
 from django.utils import timezone
 
 from chatbots.daily import count_answer
@@ -27,23 +28,28 @@ def playground_session(owner_id: uuid.UUID) -> str:
 
 def latest_turns(chatbot: Chatbot, session_id: str) -> Sequence[Turn]:
     """Return the session's last HISTORY_TURNS turns, oldest first."""
+    said = list(latest_messages(chatbot, session_id).values_list("role", "text"))[::-1]
     return [
-        Turn(question.text, answer.text)
-        for question, answer in latest_exchanges(chatbot, session_id)
+        Turn(question, answer)
+        for (asks, question), (answers, answer) in pairwise(said)
+        if (asks, answers) == (Message.Role.USER, Message.Role.ASSISTANT)
     ]
 
 
 def latest_exchanges(chatbot: Chatbot, session_id: str) -> Sequence[tuple[Message, Message]]:
     """Return the questions and answers of the session's last HISTORY_TURNS turns, oldest first."""
-    messages = Message.objects.filter(
-        conversation__chatbot=chatbot, conversation__session_id=session_id
-    ).order_by("-id")[: 2 * HISTORY_TURNS]
-    oldest_first = list(messages)[::-1]
+    oldest_first = list(latest_messages(chatbot, session_id))[::-1]
     return [
         (question, answer)
         for question, answer in pairwise(oldest_first)
         if (question.role, answer.role) == (Message.Role.USER, Message.Role.ASSISTANT)
     ]
+
+
+def latest_messages(chatbot: Chatbot, session_id: str) -> QuerySet[Message]:
+    return Message.objects.filter(
+        conversation__chatbot=chatbot, conversation__session_id=session_id
+    ).order_by("-id")[: 2 * HISTORY_TURNS]
 
 
 def set_aside(chatbot: Chatbot, session_id: str) -> None:

@@ -112,8 +112,7 @@ def compare(
         + weights.identifier * identifier
         + weights.heading * chunks.heading
     )
-    score = weights.meaning * chunks.whole + beside_meaning
-    best = np.argsort(-score, kind="stable")[:COMPARED]
+    best = highest(weights.meaning * chunks.whole + beside_meaning, COMPARED)
     return Compared(
         chunks.ids[best].tolist(),
         chunks.whole[best],
@@ -122,6 +121,15 @@ def compare(
         identifier[best],
         beside_meaning[best],
     )
+
+
+def highest(scores: Numbers, number: int) -> Places:
+    """Return the places of the highest scores, highest first; of equal ones the first are taken."""
+    if len(scores) <= number:
+        return np.argsort(-scores, kind="stable")
+    least = np.partition(scores, -number)[-number]
+    reaching = np.flatnonzero(scores >= least)
+    return reaching[np.argsort(-scores[reaching], kind="stable")][:number]
 
 
 def match_words(

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from django.db import connection
+from psycopg.pq import Format
 
 from chatbots.embedding.base import EmbedderUnavailable
 from chatbots.embedding.configured import embedder_of
@@ -215,6 +216,8 @@ def compare_sentences(
 
 def fetch(statement: str, **parameters: Any) -> list[tuple[Any, ...]]:
     with connection.cursor() as cursor:
+        # As text, bytes would have twice their size.
+        cursor.cursor.format = Format.BINARY
         cursor.execute(statement, parameters)
         rows: list[tuple[Any, ...]] = cursor.fetchall()
         return rows

@@ -4,6 +4,7 @@ import math
 import struct
 from collections.abc import Mapping, Sequence
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -13,6 +14,7 @@ from chatbots.retrieval.matching import (
     Compared,
     Occurrences,
     compare,
+    highest,
     match_words,
     occurrences,
     weigh_terms,
@@ -167,3 +169,9 @@ def test_so_many_candidates_are_left_the_older_of_equal_ones() -> None:
     texts = {number: ["word"] for number in range(1, RESCORED + 10)}
     candidates = with_windows(compared(texts, ["word"], WORDS), {}, WORDS)
     assert [each.chunk_id for each in candidates] == list(range(1, RESCORED + 1))
+
+
+@given(st.lists(st.integers(0, 5)), st.integers(1, 8))
+def test_the_highest_scores_are_the_first_of_all_in_order(scores: list[int], number: int) -> None:
+    in_order = sorted(range(len(scores)), key=lambda place: -scores[place])
+    assert highest(np.array(scores, dtype=float), number).tolist() == in_order[:number]
