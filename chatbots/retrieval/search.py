@@ -1,7 +1,7 @@
 """Searching a chatbot's sources for passages that answer a question."""
 
 import uuid
-from collections.abc import Iterable, Sequence, Set
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -98,7 +98,7 @@ class Question:
         vector = embedded(index, text)
         return cls(text, language, question_terms(text, language), index, vector)
 
-    def focused(self, frequent: Set[str]) -> str | None:
+    def focused(self, frequent: set[str]) -> str | None:
         """Return the vector of the question without its frequent terms, if it has others."""
         if frequent.isdisjoint(self.terms) or frequent.issuperset(self.terms):
             return self.vector
