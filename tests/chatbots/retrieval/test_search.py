@@ -24,7 +24,7 @@ from chatbots.models import (
     Source,
 )
 from chatbots.retrieval import index
-from chatbots.retrieval.search import search
+from chatbots.retrieval.search import Question, embedded, search
 from chatbots.services import create_chatbot
 from tests.conftest import wait_for
 from tests.locks import sessions_waiting
@@ -186,3 +186,15 @@ def test_a_search_costs_five_statements(museum: Source) -> None:
         search(museum.chatbot_id, "word " * 1600)
         search(museum.chatbot_id, QUESTION)
     assert len(queries) <= 10
+
+
+def test_a_question_is_focused_on_its_terms_that_are_not_frequent() -> None:
+    made = SearchIndex(embedder=minilm.ID, languages=["en"])
+    question = Question.of(made, "Where is the nearest Fetchmail store?")
+    assert question.focused({"fetchmail"}) == embedded(made, "Where is the nearest store?")
+    assert question.focused(set()) == question.vector
+
+
+def test_a_question_with_nothing_but_frequent_terms_is_taken_whole() -> None:
+    question = Question.of(SearchIndex(embedder=minilm.ID, languages=["en"]), "What is Fetchmail?")
+    assert question.focused({"fetchmail"}) == question.vector
