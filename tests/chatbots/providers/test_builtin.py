@@ -6,7 +6,8 @@ from accounts.models import User
 from chatbots.knowledge.teaching import add_text_source
 from chatbots.providers.base import Prompt
 from chatbots.providers.builtin import BuiltinProvider
-from chatbots.retrieval.search import search
+from chatbots.retrieval.scoring import Closeness
+from chatbots.retrieval.search import Findings, Passage, search
 from chatbots.services import create_chatbot
 from insitechat.operations.demo import QUESTION
 from insitechat.operations.paths import PROJECT
@@ -81,3 +82,19 @@ def test_the_guide_is_quoted_or_nothing_is() -> None:
     invented = {q: answer for q, answer in answers.items() if answer not in plain(guide)}
     known = {question: answer for question in UNANSWERABLE if (answer := ask(question))}
     assert (wrong, invented, known) == ({}, {}, {})
+
+
+def quoted(*blocks: tuple[str, float]) -> str | None:
+    """Answer from one passage, whose blocks of one sentence are so close to the question."""
+    passage = Passage(
+        title="Mail",
+        blocks=[("p", [text]) for text, _ in blocks],
+        closeness=Closeness([(cosine,) for _, cosine in blocks], [cosine for _, cosine in blocks]),
+    )
+    return BuiltinProvider().answer(Prompt("How do I read my mail?", Findings([passage])))
+
+
+def test_a_sentence_is_quoted_rather_than_a_label_that_is_as_close() -> None:
+    label, sentence = "Other ways to read your mail", "Open the mailbox with your password."
+    assert quoted((sentence, 0.5), (label, 0.55)) == sentence
+    assert quoted((sentence, 0.5), (label, 0.7)) == label
