@@ -95,7 +95,7 @@ def main() -> None:
         call = caller(indexes[0].chatbot.owner)
         print("just filled:")
         measure(indexes, arguments.questions, call)
-        print(f"all {read_all()} that searches read in memory, if there is room:")
+        print(f"with the {read_all()} that searches read in memory, if there is room:")
         measure(indexes, arguments.questions, call)
         from apikeys.usage import recorder
 

@@ -28,17 +28,17 @@ def playground_session(owner_id: uuid.UUID) -> str:
 
 def latest_turns(chatbot: Chatbot, session_id: str) -> Sequence[Turn]:
     """Return the session's last HISTORY_TURNS turns, oldest first."""
-    said = list(latest_messages(chatbot, session_id).values_list("role", "text"))[::-1]
-    return [
-        Turn(question, answer)
-        for (asks, question), (answers, answer) in pairwise(said)
-        if (asks, answers) == (Message.Role.USER, Message.Role.ASSISTANT)
-    ]
+    messages = latest_messages(chatbot, session_id).only("role", "text")
+    return [Turn(question.text, answer.text) for question, answer in exchanges(messages)]
 
 
 def latest_exchanges(chatbot: Chatbot, session_id: str) -> Sequence[tuple[Message, Message]]:
     """Return the questions and answers of the session's last HISTORY_TURNS turns, oldest first."""
-    oldest_first = list(latest_messages(chatbot, session_id))[::-1]
+    return exchanges(latest_messages(chatbot, session_id))
+
+
+def exchanges(newest_first: QuerySet[Message]) -> Sequence[tuple[Message, Message]]:
+    oldest_first = list(newest_first)[::-1]
     return [
         (question, answer)
         for question, answer in pairwise(oldest_first)

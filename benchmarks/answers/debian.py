@@ -180,7 +180,7 @@ def strange_questions(
 ) -> Iterator[Question]:
     """Yield what a manual does not answer."""
     others = [heading for other in manual.foreign for heading in sections[other]]
-    for heading in chance.sample(others, DRAWN):
+    for heading in chance.sample(others, min(DRAWN, len(others))):
         yield Question(heading, "foreign")
     for question in shop.corpus().questions:
         if question.kind in OF_SHOPPERS:

@@ -161,8 +161,8 @@ TUNING = (
     ),
 )
 SETS = {"open": OPEN, "manuals": MANUALS, "tuning": TUNING}
-# No number is fitted on these: they tell how far the fitting on the others carries. So no half of
-# their questions is set aside.
+# No number is fitted on their headings, wordings and identifiers, though candidates for the
+# confidence were compared on them. So no half of their questions is set aside.
 UNTUNED = frozenset({"manuals"})
 # The numbers that the code uses are fitted on all of these: no half is set aside here either.
 FITTED = frozenset({"tuning"})

@@ -1,6 +1,6 @@
 """Wordings of visitors by the heading that they ask about, near misses and small talk. Data.
 
-The thresholds and weights of the code are fitted on all of these.
+The numbers of the confidence are fitted on these.
 """
 
 WRITTEN = {

@@ -1,4 +1,4 @@
-"""Wordings of visitors by the heading that they ask about, for what nothing is tuned on. Data.
+"""Wordings of visitors by the heading that they ask about, which no number is fitted on. Data.
 
 They were written before any of them was asked. Change none because of how it is answered.
 """

@@ -22,7 +22,7 @@ BETTER_PASSAGE = 3.0
 NAMES_IDENTIFIER = 0.15  # that the question names
 STATES_NUMBER = 0.15  # of what the question asks the number of
 UNFINISHED = 0.06  # less: a link or a label, which does not end as a sentence does
-SENTENCE_ENDS = tuple(".!?…)\"”’'")
+SENTENCE_END = re.compile(r"[.!?…。！？।][\"'”’“‘»«)\]]*$")
 # Sentences that say where something is rather than what it is.
 POINTER = re.compile(
     r"(?:see|refer to|the following|as follows|for (?:more|details))\b", re.IGNORECASE
@@ -83,7 +83,7 @@ def fitness(text: str, findings: Findings) -> float:
         worth += NAMES_IDENTIFIER
     if findings.counted and states_number(text, findings.counted, findings.language):
         worth += STATES_NUMBER
-    if not text.endswith(SENTENCE_ENDS):
+    if not SENTENCE_END.search(text):
         worth -= UNFINISHED
     return worth
 

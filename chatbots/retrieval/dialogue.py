@@ -5,18 +5,18 @@ from collections.abc import Sequence
 
 from chatbots.retrieval.analysis import terms
 
-GREETING = (
+PHRASES = (
     r"hi|hiya|hello|hey|good (?:morning|afternoon|evening|day|night)|greetings|bye|goodbye|cheers"
     r"|see you|thanks?(?: (?:you|a lot|so much|very much))*|thx|ok|okay|great|perfect|cool|nice"
     r"|yes|no|how are you(?: doing)?|who are you"
     r"|are you (?:a |an )?(?:robot|bot|human|person)"
-    r"|how old are you|what(?:'s| is) your name|what(?:'s| is) the time|what time is it"
+    r"|what(?:'s| is) your name|what(?:'s| is) the time|what time is it"
     r"|tell me (?:a|another) joke|i (?:love|hate) you"
     r"|hallo|guten (?:tag|morgen|abend)|danke|tschüss|bonjour|merci|salut"
     r"|hola|gracias|ciao|grazie|hej|tak|tack"
 )
 SMALL_TALK = re.compile(
-    rf"\W*(?:(?:{GREETING})(?:\s+(?:there|all|everyone|again|now|today))?\W*)+", re.IGNORECASE
+    rf"\W*(?:(?:{PHRASES})(?:\s+(?:there|all|everyone|again|now|today))?\W*)+", re.IGNORECASE
 )
 # How a message begins that goes on where the last one ended.
 CONTINUES = re.compile(
@@ -47,7 +47,7 @@ OF_ANY_SUBJECT = {
 
 
 def is_small_talk(message: str) -> bool:
-    """Return whether a message is a greeting, thanks and the like, and asks for nothing."""
+    """Return whether a message is a greeting, thanks and the like: nothing that sources answer."""
     return bool(SMALL_TALK.fullmatch(message))
 
 

@@ -135,18 +135,22 @@ def highest(scores: Numbers, number: int) -> Places:
 def match_words(
     chunks: Chunks, found: Mapping[str, Occurrences], terms: TermWeights
 ) -> tuple[Numbers, Numbers, Numbers]:
-    """Return each chunk's BM25 and coverage, from 0 to 1, and 1 if it has an identifier."""
+    """Return each chunk's BM25 and coverage, from 0 to 1, and 1 if it has an identifier.
+
+    An identifier that is frequent is a name, as of a product, and counts as a word only.
+    """
     bm25, coverage, identifier = (np.zeros(len(chunks)) for _ in range(3))
     if not len(chunks) or not found:
         return bm25, coverage, identifier
     total = sum(terms.weights.values())
+    names = terms.frequent
     for term, where in found.items():
         weight = terms.weights[term] / total
         saturation = K1 * (1 - B + B * where.lengths / chunks.mean_length)
         share = where.frequencies / (where.frequencies + saturation)
         bm25[where.places] += weight * share  # a term stands in a chunk once
         coverage[where.places] += weight
-        if term.startswith("="):
+        if term.startswith("=") and term not in names:
             identifier[where.places] = 1.0
     return bm25, coverage, identifier
 

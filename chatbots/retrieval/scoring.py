@@ -92,7 +92,7 @@ class Candidate:
     score: float
     meaning: float
     coverage: float
-    identifier: float  # 1 if it has an identifier of the question
+    identifier: float  # 1 if it has an identifier of the question, no frequent one
     heading: float  # the cosine of its heading, 0 if that asks nothing
 
 
@@ -134,8 +134,8 @@ def rescored(candidates: Iterable[Candidate], closeness: Mapping[int, Closeness]
 def confidence(best: Sequence[Scored], weights: TermWeights) -> float:
     """Return how confident one may be that the best passages are about the question."""
     trusted = best[:TRUSTED]
-    coverage = max((each.candidate.coverage for each in trusted), default=0.0)
     if not any(each.closeness.runs for each in trusted):
+        coverage = max((each.candidate.coverage for each in trusted), default=0.0)
         return WORDS_ONLY_INTERCEPT + WORDS_ONLY * coverage
     closeness = max(each.closeness.best for each in trusted)
     focused = max(max(each.closeness.focused, default=0.0) for each in trusted)

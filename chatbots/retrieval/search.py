@@ -100,10 +100,10 @@ class Question:
 
     def focused(self, frequent: set[str]) -> str | None:
         """Return the vector of the question without its frequent terms, if it has others."""
-        if frequent.isdisjoint(self.terms) or frequent.issuperset(self.terms):
+        if frequent.isdisjoint(self.terms):
             return self.vector
         text = without(self.text, frequent, self.language)
-        return embedded(self.index, text) if text else self.vector
+        return embedded(self.index, text) if terms(text, self.language) else self.vector
 
 
 def embedded(index: SearchIndex, text: str) -> str | None:

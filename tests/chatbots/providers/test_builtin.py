@@ -94,7 +94,8 @@ def quoted(*blocks: tuple[str, float]) -> str | None:
     return BuiltinProvider().answer(Prompt("How do I read my mail?", Findings([passage])))
 
 
-def test_a_sentence_is_quoted_rather_than_a_label_that_is_as_close() -> None:
-    label, sentence = "Other ways to read your mail", "Open the mailbox with your password."
+@pytest.mark.parametrize("end", [".", ".”", "!»", "。", ".)"])
+def test_a_sentence_is_quoted_rather_than_a_label_that_is_as_close(end: str) -> None:
+    label, sentence = "Other ways to read your mail", f"Open the mailbox with your password{end}"
     assert quoted((sentence, 0.5), (label, 0.55)) == sentence
     assert quoted((sentence, 0.5), (label, 0.7)) == label

@@ -20,7 +20,15 @@ from chatbots.retrieval.matching import (
     weigh_terms,
     with_windows,
 )
-from chatbots.retrieval.scoring import COMPARED, K1, RESCORED, B, Candidate, Weights
+from chatbots.retrieval.scoring import (
+    COMPARED,
+    FREQUENT_AT_LEAST,
+    K1,
+    RESCORED,
+    B,
+    Candidate,
+    Weights,
+)
 
 Texts = Mapping[int, Sequence[str]]
 TEXTS: Texts = {
@@ -117,6 +125,13 @@ def test_an_identifier_counts_in_full() -> None:
     best = compared(TEXTS, ["=lm-2042"], Weights(identifier=0.4))
     assert best.ids[0] == 12
     assert best.beside_meaning[0] - without.beside_meaning[0] == pytest.approx(0.4)
+
+
+def test_an_identifier_that_is_frequent_is_a_name_and_counts_as_a_word_only() -> None:
+    texts = {number: ["=mailtool"] for number in range(1, FREQUENT_AT_LEAST + 2)}
+    assert not compared(texts, ["=mailtool"], Weights()).identifier.any()
+    del texts[1]
+    assert compared(texts, ["=mailtool"], Weights()).identifier.all()
 
 
 def test_meaning_and_headings_are_weighed() -> None:

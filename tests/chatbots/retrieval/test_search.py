@@ -195,6 +195,7 @@ def test_a_question_is_focused_on_its_terms_that_are_not_frequent() -> None:
     assert question.focused(set()) == question.vector
 
 
-def test_a_question_with_nothing_but_frequent_terms_is_taken_whole() -> None:
-    question = Question.of(SearchIndex(embedder=minilm.ID, languages=["en"]), "What is Fetchmail?")
+@pytest.mark.parametrize("text", ["What is Fetchmail?", "What is a Fetchmail-plugin?"])
+def test_a_question_of_which_no_term_would_be_left_is_taken_whole(text: str) -> None:
+    question = Question.of(SearchIndex(embedder=minilm.ID, languages=["en"]), text)
     assert question.focused({"fetchmail"}) == question.vector
