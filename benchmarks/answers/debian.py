@@ -13,7 +13,7 @@ from pathlib import Path
 
 from benchmarks.answers import shop
 from benchmarks.answers.cases import Corpus, Question, Section
-from benchmarks.answers.manuals import Manual
+from benchmarks.answers.manuals import Manual, ManualSet
 from chatbots.knowledge.documents import Block, Document, Kind
 from chatbots.knowledge.extraction.html import read_html
 from chatbots.knowledge.extraction.reading import Outline
@@ -40,31 +40,33 @@ OF_SHOPPERS = {"words", "meaning", "identifiers"}
 DRAWN = 40
 
 
-def fetch(folder: Path, manuals: Iterable[Manual]) -> None:
+def fetch(folder: Path, chosen: ManualSet) -> None:
     """Download and unpack the manuals' packages, unless they are there."""
     folder.mkdir(parents=True, exist_ok=True)
-    for package in (package for manual in manuals for package in manual.packages):
+    for package in (package for manual in chosen.manuals for package in manual.packages):
         if not list(folder.glob(f"{package}_*.deb")):
             subprocess.run(["apt-get", "download", "--quiet", package], cwd=folder, check=True)
             (archive,) = folder.glob(f"{package}_*.deb")
             subprocess.run(["dpkg", "-x", archive.name, "."], cwd=folder, check=True)
 
 
-def corpora(folder: Path, manuals: Sequence[Manual], *, with_headings: bool) -> list[Corpus]:
-    faqs = {manual.name: read_all(folder, manual.faqs) for manual in manuals}
+def corpora(folder: Path, chosen: ManualSet, *, with_headings: bool) -> list[Corpus]:
+    faqs = {manual.name: read_all(folder, manual.faqs) for manual in chosen.manuals}
     sections = {name: dict(faq_sections(documents)) for name, documents in faqs.items()}
     return [
         corpus(
+            chosen,
             manual,
             [*faqs[manual.name], *read_all(folder, manual.pages)],
             sections,
             with_headings=with_headings,
         )
-        for manual in manuals
+        for manual in chosen.manuals
     ]
 
 
 def corpus(
+    chosen: ManualSet,
     manual: Manual,
     documents: Sequence[Document],
     sections: Mapping[str, Mapping[str, Section]],
@@ -75,7 +77,7 @@ def corpus(
     return Corpus(
         manual.name,
         documents if with_headings else [headless(document, own) for document in documents],
-        list(questions(manual, documents, sections)),
+        list(questions(chosen, manual, documents, sections)),
         "" if with_headings else ", without headings",
     )
 
@@ -160,7 +162,10 @@ def headless(document: Document, asked: Mapping[str, Section]) -> Document:
 
 
 def questions(
-    manual: Manual, documents: Sequence[Document], sections: Mapping[str, Mapping[str, Section]]
+    chosen: ManualSet,
+    manual: Manual,
+    documents: Sequence[Document],
+    sections: Mapping[str, Mapping[str, Section]],
 ) -> Iterator[Question]:
     chance = random.Random(manual.name)
     own = sections[manual.name]
@@ -172,22 +177,25 @@ def questions(
             yield Question(wording, "visitors", own[asked])
     for identifier, section in rare_identifiers(documents, chance):
         yield Question(f"what is {identifier}", "identifiers", section)
-    yield from strange_questions(manual, sections, chance)
+    yield from strange_questions(chosen, manual, sections, chance)
 
 
 def strange_questions(
-    manual: Manual, sections: Mapping[str, Mapping[str, Section]], chance: random.Random
+    chosen: ManualSet,
+    manual: Manual,
+    sections: Mapping[str, Mapping[str, Section]],
+    chance: random.Random,
 ) -> Iterator[Question]:
     """Yield what a manual does not answer."""
-    others = [heading for other in manual.foreign for heading in sections[other]]
+    others = [heading for other in chosen.strange_to(manual) for heading in sections[other]]
     for heading in chance.sample(others, min(DRAWN, len(others))):
         yield Question(heading, "foreign")
     for question in shop.corpus().questions:
         if question.kind in OF_SHOPPERS:
             yield Question(question.text, "another trade")
-    for template in manual.near:
+    for template in chosen.near:
         yield Question(template.format(about=manual.about), "shop talk")
-    for text in manual.talk:
+    for text in chosen.talk:
         yield Question(text, "small talk")
 
 

@@ -4,7 +4,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from benchmarks.answers import tuning_wordings, untuned_wordings, wordings
-from benchmarks.answers.wordings import NEAR, TALK
 
 DOC = "usr/share/doc"
 HUGIN = "usr/share/hugin/xrc/data/help_en_EN"
@@ -18,14 +17,26 @@ class Manual:
     about: str  # what sentences call it
     packages: tuple[str, ...]
     faqs: tuple[str, ...]  # patterns of paths
-    foreign: tuple[str, ...]  # the manuals whose questions are strange to it
     wordings: Mapping[str, str]
     pages: tuple[str, ...] = ()  # patterns of paths
-    near: tuple[str, ...] = NEAR  # with {about} for its name
-    talk: tuple[str, ...] = TALK
+    akin: tuple[str, ...] = ()  # manuals whose questions it may answer
 
 
-# Perl's FAQ and Python's ask much the same.
+@dataclass(frozen=True)
+class ManualSet:
+    """Manuals whose questions are strange to each other, unless they are akin."""
+
+    manuals: tuple[Manual, ...]
+    is_whole: bool = False  # reported whole, without a half for tuning
+    near: tuple[str, ...] = wordings.NEAR  # with {about} for the name of the manual's subject
+    talk: tuple[str, ...] = wordings.TALK
+
+    def strange_to(self, manual: Manual) -> list[str]:
+        """Return the names of the manuals whose questions this one does not answer."""
+        names = [other.name for other in self.manuals]
+        return [name for name in names if name not in (manual.name, *manual.akin)]
+
+
 OPEN = (
     Manual(
         "python",
@@ -33,8 +44,8 @@ OPEN = (
         packages=("python3.11-doc",),
         faqs=(f"{DOC}/python3.11-doc/html/faq/*.html",),
         pages=(f"{DOC}/python3.11-doc/html/tutorial/[a-c]*.html",),
-        foreign=("debian",),
         wordings=wordings.WRITTEN["python"],
+        akin=("perl",),
     ),
     Manual(
         "debian",
@@ -42,7 +53,6 @@ OPEN = (
         packages=("debian-faq", "debian-handbook"),
         faqs=(f"{DOC}/debian/FAQ/*.en.html",),
         pages=(f"{DOC}/debian-handbook/html/en-US/sect.[a-d]*.html",),
-        foreign=("python", "perl"),
         wordings=wordings.WRITTEN["debian"],
     ),
     Manual(
@@ -50,8 +60,8 @@ OPEN = (
         "Perl",
         packages=("perl-doc",),
         faqs=("usr/share/perl/5.36.0/pod/perlfaq[1-9].pod",),
-        foreign=("debian",),
         wordings=wordings.WRITTEN["perl"],
+        akin=("python",),
     ),
 )
 MANUALS = (
@@ -61,7 +71,6 @@ MANUALS = (
         packages=("sqlite3-doc",),
         faqs=(f"{DOC}/sqlite3/faq.html",),
         pages=(f"{DOC}/sqlite3/[hilw]*.html",),
-        foreign=("r", "fetchmail", "privoxy"),
         wordings=untuned_wordings.WRITTEN["sqlite"],
     ),
     Manual(
@@ -70,7 +79,6 @@ MANUALS = (
         packages=("r-doc-html",),
         faqs=("usr/share/R/doc/manual/R-FAQ.html",),
         pages=("usr/share/R/doc/manual/R-data.html", "usr/share/R/doc/manual/R-intro.html"),
-        foreign=("sqlite", "fetchmail", "privoxy"),
         wordings=untuned_wordings.WRITTEN["r"],
     ),
     Manual(
@@ -79,7 +87,6 @@ MANUALS = (
         packages=("fetchmail",),
         faqs=(f"{DOC}/fetchmail/fetchmail-FAQ.html",),
         pages=(f"{DOC}/fetchmail/fetchmail-features.html", f"{DOC}/fetchmail/[dt]*.html"),
-        foreign=("sqlite", "r", "privoxy"),
         wordings=untuned_wordings.WRITTEN["fetchmail"],
     ),
     Manual(
@@ -88,7 +95,6 @@ MANUALS = (
         packages=("privoxy",),
         faqs=(f"{DOC}/privoxy/faq/*.html",),
         pages=(f"{DOC}/privoxy/user-manual/*.html",),
-        foreign=("sqlite", "r", "fetchmail"),
         wordings=untuned_wordings.WRITTEN["privoxy"],
     ),
 )
@@ -103,10 +109,7 @@ TUNING = (
             f"{DOC}/borgbackup/html/usage/*.html",
             f"{DOC}/borgbackup/html/deployment/*.html",
         ),
-        foreign=("putty", "mplayer", "hugin", "anarchism"),
         wordings=tuning_wordings.WRITTEN["borg"],
-        near=tuning_wordings.NEAR,
-        talk=tuning_wordings.TALK,
     ),
     Manual(
         "putty",
@@ -114,10 +117,7 @@ TUNING = (
         packages=("putty-doc",),
         faqs=(f"{DOC}/putty-doc/AppendixA.html",),
         pages=(f"{DOC}/putty-doc/Chapter[1-35-9]*.html",),
-        foreign=("borg", "mplayer", "hugin", "anarchism"),
         wordings=tuning_wordings.WRITTEN["putty"],
-        near=tuning_wordings.NEAR,
-        talk=tuning_wordings.TALK,
     ),
     Manual(
         "mplayer",
@@ -125,10 +125,7 @@ TUNING = (
         packages=("mplayer-doc",),
         faqs=(f"{DOC}/mplayer/HTML/en/faq.html",),
         pages=(f"{DOC}/mplayer/HTML/en/[a-eg-lo-z]*.html",),
-        foreign=("borg", "putty", "hugin", "anarchism"),
         wordings=tuning_wordings.WRITTEN["mplayer"],
-        near=tuning_wordings.NEAR,
-        talk=tuning_wordings.TALK,
     ),
     Manual(
         "hugin",
@@ -139,10 +136,7 @@ TUNING = (
             f"{HUGIN}/Hugin_[A-EG-Z]*.html",
             f"{HUGIN}/[A-C]*.html",
         ),
-        foreign=("borg", "putty", "mplayer", "anarchism"),
         wordings=tuning_wordings.WRITTEN["hugin"],
-        near=tuning_wordings.NEAR,
-        talk=tuning_wordings.TALK,
     ),
     Manual(
         "anarchism",
@@ -154,16 +148,16 @@ TUNING = (
             f"{DOC}/anarchism/html/secJ2.html",
         ),
         pages=(f"{DOC}/anarchism/html/secA5.html",),
-        foreign=("borg", "putty", "mplayer", "hugin"),
         wordings=tuning_wordings.WRITTEN["anarchism"],
-        near=tuning_wordings.NEAR,
-        talk=tuning_wordings.TALK,
     ),
 )
-SETS = {"open": OPEN, "manuals": MANUALS, "tuning": TUNING}
-# No number is fitted on their headings, wordings and identifiers, though candidates for the
-# confidence were compared on them. So no half of their questions is set aside.
-UNTUNED = frozenset({"manuals"})
-# The numbers that the code uses are fitted on all of these: no half is set aside here either.
-FITTED = frozenset({"tuning"})
-WHOLE = UNTUNED | FITTED
+SETS = {
+    "open": ManualSet(OPEN),
+    # No number is fitted on their headings, wordings and identifiers, though candidates for the
+    # confidence were compared on them.
+    "manuals": ManualSet(MANUALS, is_whole=True),
+    # The numbers of the confidence are fitted on all of these.
+    "tuning": ManualSet(
+        TUNING, is_whole=True, near=tuning_wordings.NEAR, talk=tuning_wordings.TALK
+    ),
+}

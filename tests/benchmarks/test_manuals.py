@@ -1,8 +1,7 @@
 from pathlib import Path
 
-from benchmarks.answers import tuning_wordings, wordings
 from benchmarks.answers.debian import NO_IDENTIFIER, faq_sections, read
-from benchmarks.answers.manuals import FITTED, SETS, UNTUNED
+from benchmarks.answers.manuals import SETS
 
 ANSWER = "It does, from the first version on, unless its builder has turned that off. " * 2
 LINKS = "Next: Does it store dates?, Previous: Does it store text?, Up: Types [Contents]"
@@ -52,13 +51,18 @@ def test_references_to_sections_are_no_identifiers() -> None:
 
 
 def test_what_is_fitted_on_has_its_own_near_misses_and_small_talk() -> None:
-    for manual in (manual for name in FITTED for manual in SETS[name]):
-        assert not set(manual.near) & set(wordings.NEAR)
-        assert not set(manual.talk) & set(wordings.TALK)
+    for name, others in SETS.items():
+        if name != "tuning":
+            assert not set(SETS["tuning"].near) & set(others.near)
+            assert not set(SETS["tuning"].talk) & set(others.talk)
 
 
-def test_nothing_is_tuned_on_a_manual_of_another_set() -> None:
-    for name in UNTUNED:
-        manuals = {manual.name for manual in SETS[name]}
-        assert not manuals & (wordings.WRITTEN.keys() | tuning_wordings.WRITTEN.keys())
-        assert all(set(manual.foreign) == manuals - {manual.name} for manual in SETS[name])
+def test_each_manual_is_in_one_set() -> None:
+    names = [manual.name for each in SETS.values() for manual in each.manuals]
+    assert len(names) == len(set(names))
+
+
+def test_all_other_manuals_of_a_set_are_strange_to_one_but_those_akin_to_it() -> None:
+    chosen = SETS["open"]
+    strange = {manual.name: chosen.strange_to(manual) for manual in chosen.manuals}
+    assert strange == {"python": ["debian"], "debian": ["python", "perl"], "perl": ["debian"]}
